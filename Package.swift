@@ -1,0 +1,94 @@
+// swift-tools-version: 6.1
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+
+/// One module, its folder named like it, with the settings every module shares.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "agentd",
+    products: [
+        .executable(name: "agentd", targets: ["agentd"]),
+        .executable(name: "agentctl", targets: ["agentctl"]),
+        .executable(name: "kinesis-local", targets: ["kinesis-local"]),
+        .executable(name: "agent-bench", targets: ["agent-bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+
+        module("AgentCore", [collections]),
+        module("AgentQueue", ["AgentCore", "CSQLite"]),
+        module("AgentKinesis", ["AgentCore", "CCurl"]),
+        module("AgentIngest", ["AgentCore", nioCore, nioPosix]),
+        module("AgentControl", ["AgentCore"]),
+        module("AgentSystemd", ["AgentCore", "CSystemd"]),
+        module(
+            "AgentRuntime",
+            [
+                "AgentCore", "AgentQueue", "AgentKinesis", "AgentIngest", "AgentControl", "AgentSystemd",
+                nioCore, nioPosix, logging, .product(name: "TOMLKit", package: "TOMLKit"),
+            ]
+        ),
+        module(
+            "KinesisLocal",
+            ["AgentCore", nioCore, nioPosix, nioHTTP1, .product(name: "Crypto", package: "swift-crypto")]
+        ),
+
+        program("agentd", ["AgentRuntime", arguments]),
+        program("agentctl", ["AgentControl", "AgentQueue", "AgentCore", "AgentRuntime", arguments]),
+        program("kinesis-local", ["KinesisLocal", arguments]),
+        program("agent-bench", ["AgentCore", arguments]),
+
+        .target(
+            name: "AgentTestSupport",
+            dependencies: ["AgentCore"],
+            path: "Tests/AgentTestSupport",
+            swiftSettings: settings
+        ),
+        tests("AgentCoreTests", ["AgentCore", "AgentTestSupport"]),
+        tests("AgentQueueTests", ["AgentQueue", "AgentCore", "AgentTestSupport", "CSQLite"]),
+        tests("AgentKinesisTests", ["AgentKinesis", "AgentCore", "AgentTestSupport"]),
+        tests("AgentIngestTests", ["AgentIngest", "AgentCore", "AgentTestSupport", nioCore, nioPosix, nioEmbedded]),
+        tests("AgentControlTests", ["AgentControl", "AgentCore", "AgentTestSupport"]),
+        tests("AgentSystemdTests", ["AgentSystemd", "AgentTestSupport"]),
+        tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore", "AgentTestSupport"]),
+        tests("KinesisLocalTests", ["KinesisLocal", "AgentCore", "AgentTestSupport"]),
+        tests("SimulationTests", ["AgentCore", "AgentTestSupport"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)
