@@ -69,7 +69,7 @@ let package = Package(
         ),
 
         program("agentd", ["AgentRuntime", arguments]),
-        program("agentctl", ["AgentControl", "AgentQueue", "AgentCore", "AgentRuntime", arguments]),
+        program("agentctl", ["AgentControl", "AgentQueue", "AgentCore", arguments]),
         program("kinesis-local", ["KinesisLocal", arguments]),
         program("agent-bench", ["AgentCore", arguments]),
 
