@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The inside of JSON strings: from text and to text.
+public enum JSONString {
+    /// What the bytes between the quotes of a well-formed string mean; `nil` where an escape is half a surrogate pair.
+    public static func decode(_ raw: UnsafeRawBufferPointer) -> String? {
+        guard raw.contains(UInt8(ascii: "\\")) else { return String(decoding: raw, as: UTF8.self) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(raw.count)
+        var i = 0
+        while i < raw.count {
+            let byte = raw[i]
+            i += 1
+            guard byte == UInt8(ascii: "\\"), i < raw.count else {
+                bytes.append(byte)
+                continue
+            }
+            let escape = raw[i]
+            i += 1
+            switch escape {
+            case UInt8(ascii: "b"): bytes.append(0x08)
+            case UInt8(ascii: "f"): bytes.append(0x0c)
+            case UInt8(ascii: "n"): bytes.append(0x0a)
+            case UInt8(ascii: "r"): bytes.append(0x0d)
+            case UInt8(ascii: "t"): bytes.append(0x09)
+            case UInt8(ascii: "u"):
+                guard let scalar = scalar(raw, &i) else { return nil }
+                bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+            default: bytes.append(escape)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Appends `text` in quotes, escaped as far as it must be.
+    public static func append(_ text: String, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(byte)
+            case 0x0a: bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
+            case 0..<0x20:
+                bytes.append(contentsOf: "\\u00".utf8)
+                bytes.append(contentsOf: [digit(byte >> 4), digit(byte & 15)])
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+
+    /// The character of `XXXX`, or of `XXXX\uXXXX` where the first is a high surrogate.
+    private static func scalar(_ raw: UnsafeRawBufferPointer, _ i: inout Int) -> Unicode.Scalar? {
+        guard let first = unit(raw, &i) else { return nil }
+        guard UTF16.isLeadSurrogate(first) else { return Unicode.Scalar(first) }
+        guard i + 1 < raw.count, raw[i] == UInt8(ascii: "\\"), raw[i + 1] == UInt8(ascii: "u") else { return nil }
+        i += 2
+        guard let second = unit(raw, &i), UTF16.isTrailSurrogate(second) else { return nil }
+        return Unicode.Scalar(0x1_0000 + (UInt32(first) - 0xd800) << 10 + (UInt32(second) - 0xdc00))
+    }
+
+    private static func unit(_ raw: UnsafeRawBufferPointer, _ i: inout Int) -> UInt16? {
+        guard raw.count - i >= 4 else { return nil }
+        var unit: UInt16 = 0
+        for _ in 0..<4 {
+            guard let digit = Hexadecimal.value(raw[i]) else { return nil }
+            unit = unit << 4 | UInt16(digit)
+            i += 1
+        }
+        return unit
+    }
+}
