@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import AgentRuntime
+
+/// The faults of a text, one line each; empty where it is valid.
+func faults(_ text: String) -> [String] {
+    do {
+        _ = try Settings.parse(text, file: "agent.conf")
+        return []
+    } catch {
+        return error.faults.map(\.description)
+    }
+}
+
+@Suite struct SettingsTests {
+    @Test func emptyFileGivesTheDefaults() throws {
+        #expect(try Settings.parse("", file: "f") == Settings())
+    }
+
+    @Test func defaultsAreTheDocumentedOnes() {
+        let settings = Settings()
+        #expect(settings.queue.path == "/var/lib/agentd/queue.db")
+        #expect(settings.queue.maxBytes == 4 * 1024 * 1024 * 1024)
+        #expect(settings.queue.minFreeDisk == 256 * 1024 * 1024)
+        #expect(settings.queue.whenFull == .reject && settings.queue.durability == .full)
+        #expect(settings.queue.maxAge == .zero)
+        #expect(settings.listen.http == ListenAddress(host: "127.0.0.1", port: 8077))
+        #expect(settings.listen.socket == "/run/agentd/ingest.sock")
+        #expect(settings.listen.controlSocket == "/run/agentd/control.sock")
+        #expect(settings.listen.maxEventBytes == 1 << 20 && settings.listen.maxRequestBytes == 16 << 20)
+        #expect(settings.listen.putWait == .seconds(5))
+        #expect(settings.delivery.workers == 8 && settings.delivery.linger == .milliseconds(50))
+        #expect(settings.delivery.maxBatchBytes == 1 << 20 && settings.delivery.stopTimeout == .seconds(10))
+        #expect(settings.aws.region == "us-east-1" && settings.aws.endpoint == "" && settings.aws.caFile == "")
+        #expect(settings.streams.accept == .listed)
+        let stream = Settings.Stream()
+        #expect(stream.ordering == .key && stream.aggregation == .off)
+        #expect(stream.partitionKey == "" && stream.maxBytes == 0)
+    }
+
+    @Test func everyKeyIsRead() throws {
+        let settings = try Settings.parse(
+            """
+            [queue]
+            path = "/data/q.db"
+            max_bytes = "1 GiB"
+            min_free_disk = 33554432
+            when_full = "drop-oldest"
+            max_age = "7d"
+            durability = "normal"
+            dead_letter_max_bytes = "2MiB"
+            [listen]
+            http = "[::1]:80"
+            socket = ""
+            control_socket = "/tmp/c"
+            max_event_bytes = "2 MiB"
+            max_request_bytes = "4 MiB"
+            max_connections = 7
+            idle_timeout = "2m"
+            memory = "8 MiB"
+            put_wait = "0s"
+            allowed_hosts = ["Edge.local", "::1"]
+            allowed_origins = ["https://App.example.com:8443"]
+            [delivery]
+            workers = 2
+            linger = "0ms"
+            max_batch_bytes = "10 MiB"
+            memory = "16 MiB"
+            connect_timeout = "250ms"
+            request_timeout = "1m"
+            stop_timeout = "1s"
+            [aws]
+            region = "eu-west-1"
+            endpoint = "http://127.0.0.1:4567/"
+            ca_file = "/etc/ca.pem"
+            profile = "edge"
+            [streams]
+            accept = "any"
+            max_destinations = 3
+            default = "b@us-west-2"
+            [log]
+            level = "debug"
+            [[stream]]
+            name = "a"
+            [[stream]]
+            name = "b"
+            region = "us-west-2"
+            endpoint = "https://vpce.example.com"
+            ordering = "none"
+            aggregation = "off"
+            partition_key = "/user/id"
+            max_bytes = "64 KiB"
+            max_record_bytes = "10 MiB"
+            """,
+            file: "f"
+        )
+        var wanted = Settings()
+        wanted.queue.path = "/data/q.db"
+        wanted.queue.maxBytes = 1 << 30
+        wanted.queue.minFreeDisk = 32 << 20
+        wanted.queue.whenFull = .dropOldest
+        wanted.queue.maxAge = .seconds(7 * 86400)
+        wanted.queue.durability = .normal
+        wanted.queue.deadLetterMaxBytes = 2 << 20
+        wanted.listen.http = ListenAddress(host: "::1", port: 80)
+        wanted.listen.socket = ""
+        wanted.listen.controlSocket = "/tmp/c"
+        wanted.listen.maxEventBytes = 2 << 20
+        wanted.listen.maxRequestBytes = 4 << 20
+        wanted.listen.maxConnections = 7
+        wanted.listen.idleTimeout = .seconds(120)
+        wanted.listen.memory = 8 << 20
+        wanted.listen.putWait = .zero
+        wanted.listen.allowedHosts = ["edge.local", "::1"]
+        wanted.listen.allowedOrigins = ["https://app.example.com:8443"]
+        wanted.delivery.workers = 2
+        wanted.delivery.linger = .zero
+        wanted.delivery.maxBatchBytes = 10 << 20
+        wanted.delivery.memory = 16 << 20
+        wanted.delivery.connectTimeout = .milliseconds(250)
+        wanted.delivery.requestTimeout = .seconds(60)
+        wanted.delivery.stopTimeout = .seconds(1)
+        wanted.aws.region = "eu-west-1"
+        wanted.aws.endpoint = "http://127.0.0.1:4567"
+        wanted.aws.caFile = "/etc/ca.pem"
+        wanted.aws.profile = "edge"
+        wanted.streams.accept = .any
+        wanted.streams.maxDestinations = 3
+        wanted.streams.default = "b@us-west-2"
+        wanted.log.level = .debug
+        var a = Settings.Stream()
+        a.name = "a"
+        a.region = "eu-west-1"
+        var b = Settings.Stream()
+        b.name = "b"
+        b.region = "us-west-2"
+        b.endpoint = "https://vpce.example.com"
+        b.ordering = .none
+        b.partitionKey = "/user/id"
+        b.maxBytes = 64 << 10
+        b.maxRecordBytes = 10 << 20
+        wanted.stream = [a, b]
+        #expect(settings == wanted)
+    }
+
+    @Test func allFaultsAreReportedAtOnceInTheOrderOfTheFile() {
+        let text = """
+            [queue]
+            max_byte = "4 GiB"
+            durability = "half"
+            [delivery]
+              workers = 0
+            linger = 50
+            [[stream]]
+            name = "bad name"
+            partition_key = "user"
+            [[stream]]
+            ordering = "strict"
+            """
+        #expect(
+            faults(text) == [
+                "agent.conf:2:1: queue.max_byte is not a key; did you mean queue.max_bytes?",
+                "agent.conf:3:1: queue.durability must be \"full\" or \"normal\"",
+                "agent.conf:5:3: delivery.workers must be 1 to 64",
+                "agent.conf:6:1: delivery.linger must be a duration such as \"50ms\" (ms, s, m, h, d), not a number",
+                "agent.conf:8:1: stream.name must be the name of a stream, 1 to 128 of a-z A-Z 0-9 _ . -",
+                "agent.conf:9:1: stream.partition_key must be \"\" or a JSON Pointer such as \"/user/id\"",
+                "agent.conf:10:1: stream.name is missing; it must be the name of a stream, 1 to 128 of a-z A-Z 0-9 _ . -",
+                "agent.conf:11:1: stream.ordering = \"strict\" is not available yet; it can be \"key\" or \"none\"",
+            ]
+        )
+    }
+
+    @Test(arguments: [
+        ("[que]\nmax_bytes = 1", "que is not a section; did you mean [queue]?"),
+        ("[[streem]]\nname = 'a'", "streem is not a section; did you mean [[stream]]?"),
+        ("max_bytes = 1", "max_bytes stands outside of its section; did you mean queue.max_bytes?"),
+        ("queue = 1", "queue must be a section, written [queue], not a number"),
+        ("[stream]\nname = 'a'", "stream must be written [[stream]], once for each stream, not a table"),
+        ("[delivery]\nmax_bytes = 1", "delivery.max_bytes is not a key; did you mean queue.max_bytes?"),
+        ("[[stream]]\nname='a'\norder='key'", "stream.order is not a key; did you mean stream.ordering?"),
+        ("[listen]\nkinesis_api = 'buffer'", "listen.kinesis_api is not available yet"),
+        ("[[stream]]\nname='a'\naccount='x'", "stream.account is not available yet"),
+        (
+            "[[stream]]\nname='a'\naggregation='key'",
+            "stream.aggregation = \"key\" is not available yet; it can be \"off\""
+        ),
+        ("[queue]\nmax_bytes = '1 KiB'", "queue.max_bytes must be 1 MiB to 16 TiB"),
+        ("[queue]\nmax_bytes = '4 GB'", "queue.max_bytes must be a size such as \"64 KiB\" (B, KiB, MiB, GiB)"),
+        ("[queue]\nmax_bytes = 4.5", "queue.max_bytes must be a size such as \"64 KiB\", not a floating-point number"),
+        (
+            "[queue]\nmax_bytes = '99999999999999 TiB'",
+            "queue.max_bytes must be a size such as \"64 KiB\" (B, KiB, MiB, GiB)"
+        ),
+        ("[aws]\nregion = 'US East'", "aws.region must be a region such as \"us-east-1\""),
+        ("[streams]\ndefault = 'a'", "streams.default is a@us-east-1, which no [[stream]] lists"),
+        (
+            "[listen]\nhttp = ''\nsocket = ''",
+            "listen.http and listen.socket cannot both be off: no event could come in"
+        ),
+        (
+            "[listen]\nmax_event_bytes = '2 MiB'\nmax_request_bytes = '1 MiB'",
+            "listen.max_event_bytes (2 MiB) must be at most listen.max_request_bytes (1 MiB)"
+        ),
+        (
+            "[[stream]]\nname='a'\nmax_bytes = '5 GiB'",
+            "stream.max_bytes (5 GiB) must be at most queue.max_bytes (4 GiB)"
+        ),
+    ])
+    func faultsSayWhatWouldBeRight(text: String, message: String) {
+        let found = faults(text)
+        #expect(found.count == 1)
+        #expect(found.first?.hasSuffix(": " + message) == true, "\(found)")
+    }
+
+    @Test func aStreamMayBeListedOnceForARegion() {
+        let twice = "[[stream]]\nname = 'a'\n[[stream]]\nname = 'a'\nregion = 'us-east-1'\n"
+        #expect(
+            faults(twice) == [
+                "agent.conf:4:1: stream a@us-east-1 is in the file twice; it is first named in line 2"
+            ]
+        )
+        #expect(faults("[[stream]]\nname = 'a'\n[[stream]]\nname = 'a'\nregion = 'eu-west-1'\n").isEmpty)
+    }
+
+    @Test(arguments: [
+        "ftp://h", "http://", "http://h:0", "http://h:99999", "http://user:secret@h", "http://h/path", "h:80",
+        "http://[::1", "https://-h", "http://h?x",
+    ])
+    func badEndpointsAreRefusedWithoutBeingRepeated(url: String) {
+        let found = faults("[aws]\nendpoint = '\(url)'")
+        #expect(found.count == 1)
+        #expect(found.allSatisfy { !$0.contains("secret") })
+    }
+
+    @Test(arguments: [
+        "8077", "127.0.0.1", "example.com:80", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.256:80", ":80",
+    ])
+    func badAddressesAreRefused(address: String) {
+        #expect(faults("[listen]\nhttp = '\(address)'").count == 1)
+    }
+
+    @Test(arguments: [
+        (1, 1, "[queue\npath = 1"), (2, 8, "[queue]\npath = \"\n"), (2, 1, "[a]\n\u{0}"),
+    ])
+    func syntaxErrorsHaveAPlace(line: Int, column: Int, text: String) throws {
+        let error = #expect(throws: SettingsFaults.self) { try Settings.parse(text, file: "f") }
+        let fault = try #require(error?.faults.first)
+        #expect(fault.place?.line == line)
+        #expect(fault.place?.column ?? 0 >= column)
+    }
+
+    @Test func aMissingFileIsNamed() {
+        let error = #expect(throws: SettingsFaults.self) { try Settings.load(path: "/nonexistent/agent.conf") }
+        #expect(error?.description == "/nonexistent/agent.conf: cannot be opened: No such file or directory")
+    }
+}
