@@ -14,7 +14,8 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
-let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 
 /// One module, its folder named like it, with the settings every module shares.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -50,7 +51,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
 
-        module("AgentCore", [collections]),
+        module("AgentCore", [deque, heap]),
         module("AgentQueue", ["AgentCore", "CSQLite"]),
         module("AgentKinesis", ["AgentCore", "CCurl"]),
         module("AgentIngest", ["AgentCore", nioCore, nioPosix]),

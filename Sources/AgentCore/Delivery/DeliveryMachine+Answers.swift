@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension DeliveryMachine {
+    /// A request was answered, failed, or was given up.
+    public mutating func answered(_ id: AttemptID, _ outcome: SendOutcome, now: Instant) {
+        guard let attempt = attempts.removeValue(forKey: id) else { return }
+        let state = attempt.destination
+        state.requests -= 1
+        state.inFlight -= attempt.items.count
+        if attempt.isSick { sickAttempts -= 1 }
+        for gate in state.gates { gate.ended(id) }
+        if attempt.isIsolated { state.isolation.tested() }
+        switch outcome {
+        case .answered(let records) where records.count == attempt.items.count:
+            judgeRecords(attempt, records, now: now)
+        case .answered(let records):
+            let message = "The answer has \(records.count) entries for \(attempt.items.count) records."
+            requestFailed(attempt, SendFailure(kind: .unintelligible, message: message), now: now)
+        case .failed(let failure):
+            requestFailed(attempt, failure, now: now)
+        }
+    }
+
+    // MARK: Record by record
+
+    private mutating func judgeRecords(_ attempt: Attempt, _ records: [RecordOutcome], now: Instant) {
+        let state = attempt.destination
+        for gate in [state.endpoint, state.identity] { _ = gate.succeeded(now: now) }
+        var delivered: [Item] = []
+        delivered.reserveCapacity(records.count)
+        var parking: Fault?
+        var throttling: Fault?
+        for (item, record) in zip(attempt.items, records) {
+            switch record {
+            case .accepted:
+                state.forgetPayload(item)
+                delivered.append(item)
+            case .refused(let code, let message):
+                let disposition = Disposition(entryCode: code)
+                let fault = Fault(code: code, message: message, disposition: disposition, at: now)
+                state.lastFault = fault
+                switch disposition {
+                case .record:
+                    actions.append(.report(.rejected(state.destination, item.id, fault)))
+                    bury(item, of: state, code: code, reason: message)
+                case .throttledKey, .transient, .endpoint:
+                    if disposition == .throttledKey { state.throttled += 1 }
+                    comeBack(item, to: state, backoff: disposition == .throttledKey ? .throttled : .transient, now: now)
+                case .throttledDestination:
+                    throttling = fault
+                    state.throttled += 1
+                    comeBack(item, to: state, backoff: .throttled, now: now)
+                case .identity, .clock, .destination:
+                    parking = fault
+                    state.outstanding -= 1
+                    state.retries += 1
+                    if state.needsRescan { state.forgetPayload(item) } else { state.restore(item) }
+                }
+            }
+        }
+        if let fault = parking ?? throttling {
+            shut(state.gate, of: state, fault, began: attempt.began, retryAfter: nil)
+        } else {
+            open(state, now: now)
+        }
+        settle(delivered, of: state)
+        for item in state.isolation.takeGuilty(accepted: state.accepted) { condemn(item, of: state) }
+    }
+
+    private mutating func settle(_ items: [Item], of state: DestinationState) {
+        guard !items.isEmpty else { return }
+        state.accepted += UInt64(items.count)
+        var items = items
+        for i in items.indices { items[i].data = nil }
+        var ids = items.map(\.id)
+        if !isAscending(ids) { ids.sort() }
+        state.settling[ids[0]] = items
+        actions.append(.settle(Settlement(destination: state.id, ids: ids)))
+    }
+
+    private func isAscending(_ ids: [EventID]) -> Bool {
+        for i in ids.indices.dropFirst() where ids[i] < ids[i - 1] { return false }
+        return true
+    }
+
+    /// One event failed by itself, while others of its request may have been stored.
+    private mutating func comeBack(_ item: Item, to state: DestinationState, backoff: Backoff, now: Instant) {
+        state.outstanding -= 1
+        state.retries += 1
+        if state.needsRescan { return state.forgetPayload(item) }
+        var item = item
+        item.failures += 1
+        let due = now + backoff.delay(failures: item.failures, using: &generator)
+        state.retry(item, at: due, budget: budget)
+    }
+
+    mutating func bury(_ item: Item, of state: DestinationState, code: String, reason: String) {
+        state.forgetPayload(item)
+        state.dying[item.id] = item.key
+        actions.append(
+            .deadLetter(DeadLetter(destination: state.id, id: item.id, code: code, reason: reason))
+        )
+    }
+
+    /// A suspect was proven guilty.
+    private mutating func condemn(_ item: Item, of state: DestinationState) {
+        let fault =
+            state.isolationFault
+            ?? Fault(code: "record_rejected", message: "Kinesis refuses the record.", disposition: .record, at: .zero)
+        actions.append(.report(.rejected(state.destination, item.id, fault)))
+        bury(item, of: state, code: fault.code, reason: fault.message)
+    }
+
+    // MARK: The whole request
+
+    private mutating func requestFailed(_ attempt: Attempt, _ failure: SendFailure, now: Instant) {
+        let state = attempt.destination
+        let disposition = Disposition(failure)
+        let fault = Fault(failure, disposition: disposition, at: now)
+        state.lastFault = fault
+        if disposition == .throttledDestination { state.throttled += attempt.items.count }
+
+        if disposition == .record, !state.needsRescan {
+            return suspect(attempt, fault, now: now)
+        }
+        takeBack(attempt)
+        switch disposition {
+        case .identity, .clock:
+            shut(state.identity, of: state, fault, began: attempt.began, retryAfter: failure.retryAfter)
+        case .endpoint where blamesEndpoint(attempt, failure):
+            shut(state.endpoint, of: state, fault, began: attempt.began, retryAfter: failure.retryAfter)
+        case .endpoint, .transient, .throttledKey, .throttledDestination, .destination, .record:
+            shut(state.gate, of: state, fault, began: attempt.began, retryAfter: failure.retryAfter)
+        }
+    }
+
+    /// A request that hung or met a 5xx, while others were answered by the same endpoint: not the endpoint's fault.
+    private func blamesEndpoint(_ attempt: Attempt, _ failure: SendFailure) -> Bool {
+        if failure.kind == .connect { return true }
+        guard let success = attempt.destination.endpoint.lastSuccess else { return true }
+        return success < attempt.began
+    }
+
+    private mutating func takeBack(_ attempt: Attempt) {
+        let state = attempt.destination
+        state.retries += attempt.items.count
+        if attempt.isIsolated, !state.needsRescan { return state.isolation.putBack(attempt.items) }
+        state.outstanding -= attempt.items.count
+        for item in attempt.items {
+            if state.needsRescan { state.forgetPayload(item) } else { state.restore(item) }
+        }
+    }
+
+    /// Some record of the request is one that Kinesis never takes, or so it says.
+    private mutating func suspect(_ attempt: Attempt, _ fault: Fault, now: Instant) {
+        let state = attempt.destination
+        // The endpoint knows us and answers.
+        for gate in [state.endpoint, state.identity] { _ = gate.succeeded(now: now) }
+        state.retries += attempt.items.count
+        state.isolationFault = fault
+        state.isolation.refused(attempt.items, accepted: state.accepted)
+        for item in state.isolation.takeGuilty(accepted: state.accepted) { condemn(item, of: state) }
+        // Nothing is accepted at all: more likely the stream's fault, or ours, than that of each record. (A probe may
+        // look at all that it has: it grows with each failure, until it finds a record that is accepted.)
+        let hasEnough = !state.gate.isShut && state.isolation.suspects.count >= 8
+        let hasNoMore =
+            state.isolation.isExhausted && state.urgent.isEmpty && state.fresh.isEmpty && state.requests == 0
+        if hasEnough || hasNoMore {
+            shut(state.gate, of: state, fault, began: now, retryAfter: nil)
+        }
+    }
+
+    // MARK: Gates
+
+    private mutating func shut(
+        _ gate: Gate,
+        of state: DestinationState,
+        _ fault: Fault,
+        began: Instant,
+        retryAfter: Duration?
+    ) {
+        let isNews = gate.fault?.code != fault.code
+        gate.failed(fault, by: state.id, began: began, retryAfter: retryAfter, generator: &generator)
+        if isNews { actions.append(.report(.faulted(state.destination, fault))) }
+        for other in turns where other.gates.contains(where: { $0 === gate }) && other.isDormant && other.held > 0 {
+            other.giveBack()
+        }
+    }
+
+    private mutating func open(_ state: DestinationState, now: Instant) {
+        if let outage = state.gate.succeeded(now: now) {
+            actions.append(.report(.recovered(state.destination, after: outage)))
+        }
+    }
+}

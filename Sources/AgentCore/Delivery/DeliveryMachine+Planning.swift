@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import HeapModule
+
+extension DeliveryMachine {
+    /// What is to be done now.
+    public struct Plan: Sendable {
+        public let actions: [DeliveryAction]
+        /// Plan again by then even if nothing happens; ``Instant/never`` where only events can bring something to do.
+        public let wakeAt: Instant
+    }
+
+    public mutating func plan(now: Instant) -> Plan {
+        for state in turns { state.fireTimers(now: now) }
+        if !isStopping {
+            boundReferences()
+            boundMemory()
+            planSends(now: now)
+            planLoads(now: now)
+            planCancels(now: now)
+        }
+        defer { actions.removeAll() }
+        return Plan(actions: actions, wakeAt: isStopping ? .never : wakeAt(now: now))
+    }
+
+    // MARK: Bounds
+
+    private mutating func boundReferences() {
+        for state in turns {
+            while state.waitingCount > settings.maxReferences {
+                let before = state.waitingCount
+                state.spillFullestLane()
+                // What is left are heads, one a key.
+                if state.waitingCount == before { break }
+            }
+        }
+        // All destinations together may remember four times what one may.
+        var total = references
+        while total > settings.maxReferences * 4, let worst = turns.max(by: { $0.waitingCount < $1.waitingCount }) {
+            worst.spillFullestLane()
+            let left = references
+            if left == total { break }
+            total = left
+        }
+    }
+
+    /// When others came, who held much must let go of it.
+    private mutating func boundMemory() {
+        guard ledger.held > settings.memoryBytes / 8 * 7 else { return }
+        let budget = budget
+        for state in turns where state.held > budget * 2 && state.outstanding == 0 { state.giveBack() }
+    }
+
+    // MARK: Sending
+
+    private mutating func planSends(now: Instant) {
+        // Sick ones first, as long as they have no worker at all: else a busy agent would never find them well again.
+        if sickAttempts == 0 { sendOnce(sick: true, now: now) }
+        while attempts.count < settings.workers, sendOnce(sick: false, now: now) {}
+        while attempts.count < settings.workers, sickAttempts < settings.workersOfSick, sendOnce(sick: true, now: now) {
+        }
+    }
+
+    /// Sends one batch of the next destination whose turn it is.
+    @discardableResult
+    private mutating func sendOnce(sick: Bool, now: Instant) -> Bool {
+        guard attempts.count < settings.workers else { return false }
+        for offset in 0..<turns.count {
+            let index = (turn + offset) % turns.count
+            let state = turns[index]
+            guard state.isSick == sick, maySend(state, now: now), send(state, now: now) else { continue }
+            turn = (index + 1) % turns.count
+            return true
+        }
+        return false
+    }
+
+    private func maySend(_ state: DestinationState, now: Instant) -> Bool {
+        !state.isStopped && state.requests < settings.workersOfOne
+            && state.readiness(now: now, limits: settings).isReady && gatesPermit(state, now: now)
+    }
+
+    private func gatesPermit(_ state: DestinationState, now: Instant) -> Bool {
+        state.gate.permits(state.id, now: now) && state.endpoint.permits(state.id, now: now)
+            && state.identity.permits(state.id, now: now)
+    }
+
+    private mutating func send(_ state: DestinationState, now: Instant) -> Bool {
+        let probes = state.gate.isShut || state.endpoint.isShut || state.identity.isShut
+        let isRecordProbe = state.gate.fault?.disposition == .record
+        let draft = state.draft(
+            limits: settings,
+            budget: budget,
+            mostEvents: probes && !isRecordProbe ? 10 : KinesisLimits.recordsPerRequest,
+            now: now
+        )
+        for item in draft.oversize {
+            state.outstanding += 1
+            let reason =
+                "Data and key are \(item.recordBytes) bytes; the stream takes \(state.settings.maxRecordBytes)."
+            bury(item, of: state, code: "record_too_large", reason: reason)
+        }
+        guard !draft.items.isEmpty else { return false }
+        let id = AttemptID(nextAttempt)
+        nextAttempt += 1
+        let isSick = state.isSick
+        attempts[id] = Attempt(
+            destination: state,
+            items: draft.items,
+            began: now,
+            isIsolated: draft.isIsolated,
+            isSick: isSick
+        )
+        if isSick { sickAttempts += 1 }
+        for gate in state.gates { gate.began(id) }
+        state.requests += 1
+        state.inFlight += draft.items.count
+        if !draft.isIsolated { state.outstanding += draft.items.count }
+        actions.append(.send(batch(id, of: state, draft.items)))
+        return true
+    }
+
+    private mutating func batch(_ id: AttemptID, of state: DestinationState, _ items: [Item]) -> Batch {
+        var records: [OutgoingRecord] = []
+        var events: [EventID] = []
+        records.reserveCapacity(items.count)
+        events.reserveCapacity(items.count)
+        for item in items {
+            let data = item.data ?? .empty
+            let key =
+                item.key.isNone
+                ? keyOfOurs(room: state.settings.maxRecordBytes - data.count) : item.key.partitionKey
+            records.append(
+                OutgoingRecord(partitionKey: key, explicitHashKey: item.key.explicitHashKey, data: data)
+            )
+            events.append(item.id)
+        }
+        return Batch(
+            attempt: id,
+            destination: state.id,
+            request: OutgoingRequest(destination: state.destination, records: records),
+            events: events
+        )
+    }
+
+    /// A random partition key for an event that has none, so that such events spread over all shards; short enough
+    /// for the record to stay within its limit.
+    private mutating func keyOfOurs(room: Int) -> String {
+        var bits = generator.next()
+        return String(unsafeUninitializedCapacity: 12) { text in
+            let count = max(1, min(12, room))
+            for i in 0..<count {
+                text[i] = UInt8(ascii: "a") + UInt8(bits & 15)
+                bits >>= 4
+            }
+            return count
+        }
+    }
+
+    // MARK: Loading
+
+    private mutating func planLoads(now: Instant) {
+        let budget = budget
+        for state in turns where state.pendingLoad == nil {
+            if state.isCrowded, state.isDrained { state.isCrowded = false }
+            let room = room(of: state, budget: budget)
+            if let load = state.nextLoad(room: room, isProbe: state.isDormant, now: now) { actions.append(.load(load)) }
+        }
+    }
+
+    // MARK: Giving up
+
+    /// Takes workers back from requests that hang, when a healthy destination wants them.
+    private mutating func planCancels(now: Instant) {
+        guard attempts.count >= settings.workers, wantsWorker(now: now) else { return }
+        let suspects = attempts.filter { now - $0.value.began >= settings.suspectAfter }
+        var excess = suspects.count - settings.workersOfSick
+        excess = max(excess, settings.workers == 1 && !suspects.isEmpty ? 1 : 0)
+        guard excess > 0 else { return }
+        for (id, attempt) in suspects.sorted(by: { $0.value.began < $1.value.began }).prefix(excess)
+        where !attempt.isCancelled {
+            attempts[id]?.isCancelled = true
+            actions.append(.cancel(id))
+        }
+    }
+
+    /// Whether some destination that is well, or was never tried, could send now, had it a worker.
+    private func wantsWorker(now: Instant) -> Bool {
+        turns.contains { state in
+            !state.gate.isShut && !state.endpoint.isShut && !state.identity.isShut && maySend(state, now: now)
+        }
+    }
+
+    // MARK: Time
+
+    private func wakeAt(now: Instant) -> Instant {
+        var wake = Instant.never
+        for state in turns where !state.isStopped {
+            if let timer = state.timers.min { wake = min(wake, timer.due) }
+            if state.loadsAgainAt > now { wake = min(wake, state.loadsAgainAt) }
+            let (isReady, lingersUntil) = state.readiness(now: now, limits: settings)
+            if let lingersUntil { wake = min(wake, lingersUntil) }
+            guard isReady, state.requests < settings.workersOfOne, attempts.count < settings.workers else { continue }
+            // All gates must open: the last one counts.
+            let opening = state.gates.compactMap { $0.opensAt(for: state.id) }.max()
+            if let opening, opening > now { wake = min(wake, opening) }
+        }
+        if attempts.count >= settings.workers, wantsWorker(now: now) {
+            for attempt in attempts.values where !attempt.isCancelled {
+                let due = attempt.began + settings.suspectAfter
+                if due > now { wake = min(wake, due) }
+            }
+        }
+        return wake
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What holds for all destinations.
+public struct DeliverySettings: Hashable, Sendable {
+    /// Requests that may be under way at once, 1 or more.
+    public var workers: Int
+    /// How long a batch that is not full waits for more events while a request of its destination is under way.
+    public var linger: Duration
+    /// Data and keys of one request, in bytes before base64, at most ``KinesisLimits/requestBytes``. A larger record
+    /// goes alone.
+    public var maxBatchBytes: Int
+    /// Payloads that delivery holds in memory, in bytes, over all destinations. A destination that holds nothing may
+    /// always load one event, however large.
+    public var memoryBytes: Int
+    /// Blocked events of one destination that are remembered one by one, before whole lanes are spilled.
+    public var maxReferences: Int
+    /// After so long without an answer a request counts as sick, and is cancelled when healthy events want its worker
+    /// and no byte of it moves.
+    public var suspectAfter: Duration
+
+    public init(
+        workers: Int = 8,
+        linger: Duration = .milliseconds(50),
+        maxBatchBytes: Int = 1 << 20,
+        memoryBytes: Int = 12 << 20,
+        maxReferences: Int = 16_384,
+        suspectAfter: Duration = .seconds(2)
+    ) {
+        precondition(workers > 0 && maxBatchBytes > 0 && memoryBytes > 0 && maxReferences > 0)
+        self.workers = workers
+        self.linger = linger
+        self.maxBatchBytes = min(maxBatchBytes, KinesisLimits.requestBytes)
+        self.memoryBytes = memoryBytes
+        self.maxReferences = maxReferences
+        self.suspectAfter = suspectAfter
+    }
+
+    /// Of the workers, no destination holds more than half…
+    var workersOfOne: Int { max(1, workers / 2) }
+    /// …and all that are sick together at most a quarter.
+    var workersOfSick: Int { max(1, workers / 4) }
+}
+
+/// What holds for one destination.
+public struct DestinationSettings: Hashable, Sendable {
+    public enum Ordering: Hashable, Sendable {
+        /// Events of a key arrive in the order of their ids: a key is in at most one request at a time.
+        case key
+        /// Events arrive in any order.
+        case none
+    }
+
+    public var ordering: Ordering
+    /// The stream's largest data plus partition key, in bytes.
+    public var maxRecordBytes: Int
+    /// Names the endpoint that requests go to; destinations with the same name share its health.
+    public var endpoint: String
+    /// Names the credentials that requests are signed with; destinations with the same name share their health.
+    public var identity: String
+    /// Why the destination is not to be delivered to at all, for instance since it left the configuration.
+    public var parkedBecause: String?
+
+    public init(
+        ordering: Ordering = .key,
+        maxRecordBytes: Int = KinesisLimits.defaultRecordBytes,
+        endpoint: String,
+        identity: String = "",
+        parkedBecause: String? = nil
+    ) {
+        self.ordering = ordering
+        self.maxRecordBytes = maxRecordBytes
+        self.endpoint = endpoint
+        self.identity = identity
+        self.parkedBecause = parkedBecause
+    }
+}

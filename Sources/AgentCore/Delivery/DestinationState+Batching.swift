@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import DequeModule
+
+/// What a destination would send next.
+struct Draft {
+    var items: [Item] = []
+    /// Events that are too large for the stream: not to be sent at all.
+    var oversize: [Item] = []
+    var isIsolated = false
+}
+
+extension DestinationState {
+    /// Events and bytes from which a batch is full.
+    func isFull(_ limits: DeliverySettings) -> Bool {
+        fresh.count >= KinesisLimits.recordsPerRequest || freshBytes >= limits.maxBatchBytes
+    }
+
+    /// Whether there is something to send, were all gates open; if it is only lingering, until when.
+    func readiness(now: Instant, limits: DeliverySettings) -> (isReady: Bool, lingersUntil: Instant?) {
+        if !urgent.isEmpty || isolation.hasGroup { return (true, nil) }
+        guard let first = fresh.first else { return (false, nil) }
+        if requests == 0 || first.id <= hurryThrough || isFull(limits) { return (true, nil) }
+        let due = freshSince + limits.linger
+        return due <= now ? (true, nil) : (false, due)
+    }
+
+    /// Takes the next batch out of the lines: urgent events first, then fresh ones; at most one event of an ordered
+    /// key. May come back empty, when all that was met is blocked.
+    func draft(limits: DeliverySettings, budget: Int, mostEvents: Int, now: Instant) -> Draft {
+        var draft = Draft()
+        if let group = isolation.takeGroup() {
+            draft.items = group
+            draft.isIsolated = true
+            return draft
+        }
+        var bytes = 0
+        let most = min(mostEvents, KinesisLimits.recordsPerRequest)
+        draft.items.reserveCapacity(min(most, urgent.count + fresh.count))
+
+        func fits(_ item: Item) -> Bool {
+            draft.items.isEmpty || bytes + item.recordBytes <= limits.maxBatchBytes
+        }
+        func take(_ item: Item) {
+            if item.recordBytes > settings.maxRecordBytes {
+                draft.oversize.append(item)
+            } else {
+                draft.items.append(item)
+                bytes += item.recordBytes
+            }
+        }
+
+        while draft.items.count < most, let item = urgent.first {
+            if item.id > goneThrough, !fits(item) { return draft }
+            urgent.removeFirst()
+            if !item.key.isNone { keys[item.key]?.phase = .held }
+            if item.id <= goneThrough { drop(item) } else { take(item) }
+        }
+        while draft.items.count < most, let item = fresh.first {
+            if item.id <= goneThrough {
+                popFresh()
+                forgetPayload(item)
+                continue
+            }
+            if !item.key.isNone, !keys.isEmpty, keys[item.key] != nil {
+                popFresh()
+                hold(item, budget: budget)
+                continue
+            }
+            guard fits(item) else { break }
+            popFresh()
+            if isOrdered(item.key) { addKey(item.key, .held) }
+            take(item)
+        }
+        if fresh.isEmpty { freshBytes = 0 } else { freshSince = now }
+        return draft
+    }
+
+    private func popFresh() {
+        freshBytes -= fresh.removeFirst().recordBytes
+    }
+}

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import DequeModule
+internal import HeapModule
+
+// Reading the file, without ever missing an event or meeting one twice:
+//
+// - Commits reach the machine in order. Only a destination that is caught up (everything committed was read, and no
+//   load is under way) takes events from a commit directly; otherwise the commit only raises `lastCommitted`.
+// - One load of a destination is under way at a time. A scan begins after `readThrough`, which is above every event
+//   that was ever taken in, so nothing that is outstanding or settled can be met. Its `through` comes from the same
+//   snapshot as its events.
+// - A spilled lane is read apart, from its own point, and only while no key of it has an event under way.
+// - When memory is given back, reading starts again from the oldest event, once nothing is outstanding: then all
+//   that is in the file is to be sent.
+
+/// A load that was asked for and not yet answered.
+struct PendingLoad {
+    enum Kind {
+        case scan
+        case lanes(LaneSet)
+        /// The heads of the keys' lines, and some that follow them.
+        case fetch([(key: EventKey, count: Int)])
+    }
+
+    let kind: Kind
+    /// Memory was given back meanwhile: its events are not wanted.
+    var isVoid = false
+}
+
+extension DestinationState {
+    /// A destination with fewer fresh events than this reads on.
+    private static let lowWater = 1500
+    private static let eventsPerScan = 2000
+    private static let bytesPerLoad = 1 << 20
+    private static let eventsPerProbe = 10
+    private static let bytesPerProbe = 64 << 10
+    private static let eventsPerFetch = 500
+    /// Of one key's line, how many are fetched together.
+    private static let runPerFetch = 16
+
+    // MARK: Coming in
+
+    /// Takes events of a commit where the destination is caught up and has room; else leaves them to a load.
+    func feed(_ events: [StoredEvent], room: Int, now: Instant) {
+        guard let first = events.first?.id, let last = events.last?.id, last > lastCommitted else { return }
+        // A load may have met the commit before its report came here.
+        let isNext = isCaughtUp && first > readThrough
+        lastCommitted = last
+        guard isNext, !isDormant else { return }
+        var bytes = 0
+        for event in events { bytes += event.recordBytes + 64 }
+        guard bytes <= room else { return }
+        readThrough = last
+        take(events, now: now)
+    }
+
+    private func take(_ events: [StoredEvent], now: Instant) {
+        if fresh.isEmpty { freshSince = now }
+        let spilled = lanes?.spilled ?? LaneSet()
+        for event in events where event.id > goneThrough {
+            if !spilled.isEmpty, !event.key.isNone, spilled.contains(event.key.lane) { continue }
+            let item = Item(event)
+            charge(item.cost)
+            freshBytes += item.recordBytes
+            fresh.append(item)
+        }
+    }
+
+    // MARK: Loading
+
+    /// The load that is wanted next, if any; it counts as under way.
+    func nextLoad(room: Int, isProbe: Bool, now: Instant) -> LoadRequest? {
+        guard pendingLoad == nil, !isStopped, now >= loadsAgainAt else { return nil }
+        if needsRescan {
+            guard outstanding == 0 else { return nil }
+            startOver()
+        }
+        if isProbe {
+            guard isIdle, isolation.isEmpty, readThrough < lastCommitted else { return nil }
+            let growth = gate.fault?.disposition == .record ? min(gate.failures, 6) : 0
+            return scan(mostEvents: Self.eventsPerProbe << growth, mostBytes: Self.bytesPerProbe << growth)
+        }
+        if !lastLoadWasFetch || readThrough >= lastCommitted, let fetch = nextFetch(room: room) { return fetch }
+        lastLoadWasFetch = false
+        guard room >= 64 << 10 || held == 0 else { return nextFetch(room: room) }
+        if let (lanes, after) = lanes?.readable {
+            pendingLoad = PendingLoad(kind: .lanes(lanes))
+            return LoadRequest(
+                destination: id,
+                what: .scan(after: after, skipping: LaneSet(), only: lanes),
+                maxEvents: Self.eventsPerFetch,
+                maxBytes: max(1, min(room, Self.bytesPerLoad))
+            )
+        }
+        if readThrough < lastCommitted, fresh.count < Self.lowWater {
+            return scan(mostEvents: Self.eventsPerScan, mostBytes: max(1, min(room, Self.bytesPerLoad)))
+        }
+        return nextFetch(room: room)
+    }
+
+    private func scan(mostEvents: Int, mostBytes: Int) -> LoadRequest {
+        pendingLoad = PendingLoad(kind: .scan)
+        return LoadRequest(
+            destination: id,
+            what: .scan(after: readThrough, skipping: lanes?.spilled ?? LaneSet(), only: nil),
+            maxEvents: mostEvents,
+            maxBytes: mostBytes
+        )
+    }
+
+    private func nextFetch(room: Int) -> LoadRequest? {
+        guard !fetchQueue.isEmpty, room > 0 || held == 0 else { return nil }
+        var wanted: [(key: EventKey, count: Int)] = []
+        var ids: [EventID] = []
+        var bytes = 0
+        let run = fetchQueue.count > 32 ? 1 : Self.runPerFetch
+        while ids.count < Self.eventsPerFetch, let key = fetchQueue.first {
+            guard let line = keys[key]?.waiting, keys[key]?.phase == .fetching, line.first?.data == nil else {
+                fetchQueue.removeFirst()
+                if keys[key]?.phase == .fetching { promote(key) }
+                continue
+            }
+            var count = 0
+            for item in line.prefix(run) where item.data == nil {
+                if !ids.isEmpty, bytes + item.recordBytes + 64 > room { break }
+                bytes += item.recordBytes + 64
+                ids.append(item.id)
+                count += 1
+            }
+            if count == 0 { break }
+            fetchQueue.removeFirst()
+            wanted.append((key, count))
+        }
+        guard !ids.isEmpty else { return nil }
+        ids.sort()
+        pendingLoad = PendingLoad(kind: .fetch(wanted))
+        lastLoadWasFetch = true
+        return LoadRequest(destination: id, what: .events(ids), maxEvents: ids.count, maxBytes: .max)
+    }
+
+    // MARK: Loaded
+
+    /// - Returns: Events that are damaged, and are now outstanding as dead letters to be.
+    func loaded(_ result: LoadedEvents, budget: Int, now: Instant) -> [EventID] {
+        guard let load = pendingLoad else { return [] }
+        pendingLoad = nil
+        guard !load.isVoid else { return [] }
+        switch load.kind {
+        case .scan:
+            take(result.events, now: now)
+            readThrough = max(readThrough, result.through)
+            return bury(result.damaged)
+        case .lanes(let lanes):
+            takeLanes(lanes, result, budget: budget)
+            return bury(result.damaged)
+        case .fetch(let wanted):
+            return takeFetched(wanted, result)
+        }
+    }
+
+    func loadFailed(retryAt: Instant) {
+        guard let load = pendingLoad else { return }
+        pendingLoad = nil
+        loadsAgainAt = retryAt
+        guard !load.isVoid, case .fetch(let wanted) = load.kind else { return }
+        for (key, _) in wanted.reversed() { fetchQueue.prepend(key) }
+    }
+
+    /// Damaged events have no key that could be trusted: they go to the dead letters by their ids alone.
+    private func bury(_ ids: [EventID]) -> [EventID] {
+        let new = ids.filter { dying[$0] == nil && $0 > goneThrough }
+        for id in new { dying[id] = EventKey.none }
+        outstanding += new.count
+        return new
+    }
+
+    private func takeLanes(_ lanes: LaneSet, _ result: LoadedEvents, budget: Int) {
+        for event in result.events where event.id > goneThrough && !event.key.isNone {
+            guard self.lanes?.isNew(event.id, in: event.key.lane) == true else { continue }
+            let item = Item(event)
+            charge(item.cost)
+            if keys[item.key] != nil {
+                hold(item, budget: budget)
+            } else {
+                addKey(item.key, .queued)
+                urgent.append(item)
+            }
+        }
+        self.lanes?.wasRead(lanes, through: result.through, readThrough: readThrough)
+    }
+
+    private func takeFetched(_ wanted: [(key: EventKey, count: Int)], _ result: LoadedEvents) -> [EventID] {
+        var found: [EventID: Payload] = [:]
+        for event in result.events { found[event.id] = event.data }
+        let damaged = Set(result.damaged)
+        var dead: [EventID] = []
+        for (key, count) in wanted {
+            guard var line = keys[key]?.waiting else { continue }
+            var kept: Deque<Item> = []
+            var asked = 0
+            while asked < count, var item = line.popFirst() {
+                if item.data == nil {
+                    asked += 1
+                    guard let data = found[item.id] else {
+                        // Gone by a limit since, or damaged: either way it leaves the line.
+                        waitingCount -= 1
+                        if let lane = keys[key]?.lane { lanes?.waiting[Int(lane)] -= 1 }
+                        if damaged.contains(item.id) { dead.append(item.id) }
+                        continue
+                    }
+                    item.data = data
+                    charge(item.cost)
+                    waitingBytes += item.cost
+                }
+                kept.append(item)
+            }
+            kept.append(contentsOf: line)
+            keys[key]?.waiting = kept
+            if keys[key]?.phase == .fetching { promote(key) }
+        }
+        return bury(dead)
+    }
+
+    // MARK: Giving memory back
+
+    /// Forgets all that is not under way; it is read again when it is wanted.
+    func giveBack() {
+        for item in fresh { charge(-item.cost) }
+        for item in urgent { charge(-item.cost) }
+        for item in isolation.items {
+            charge(-item.cost)
+            outstanding -= 1
+        }
+        while let timer = timers.popMin() {
+            if case .event(let item) = timer.what { charge(-item.cost) }
+        }
+        for key in keys.keys {
+            if let line = keys[key]?.waiting, !line.isEmpty {
+                for item in line { charge(-item.cost) }
+                keys[key]?.waiting = []
+            }
+        }
+        fresh = []
+        freshBytes = 0
+        urgent = []
+        fetchQueue = []
+        isolation.clear()
+        waitingCount = 0
+        waitingBytes = 0
+        lanes = nil
+        pendingLoad?.isVoid = true
+        needsRescan = true
+    }
+
+    private func startOver() {
+        needsRescan = false
+        keys = [:]
+        readThrough = goneThrough
+    }
+
+    // MARK: Lanes
+
+    /// Forgets the blocked events of the lane that has most of them, but for the heads of its keys.
+    func spillFullestLane() {
+        if settings.ordering == .none, !isCrowded {
+            // Only where every event that is under way has its key on record can a lane be read apart.
+            isCrowded = true
+            return giveBack()
+        }
+        if lanes == nil { countLanes() }
+        guard let lane = lanes?.fullest else { return }
+        var oldest: EventID?
+        for (key, state) in keys where state.lane == lane && !state.waiting.isEmpty {
+            let keepsHead = state.phase == .backingOff || state.phase == .fetching
+            var line = state.waiting
+            let head = keepsHead ? line.popFirst() : nil
+            for item in line {
+                charge(-item.cost)
+                waitingBytes -= item.cost
+                waitingCount -= 1
+                lanes?.waiting[Int(lane)] -= 1
+            }
+            if let first = line.first?.id { oldest = min(first, oldest ?? first) }
+            keys[key]?.waiting = head.map { [$0] } ?? []
+        }
+        // What of the lane was read and not yet looked at goes too: it would overtake what was just forgotten.
+        if !fresh.isEmpty {
+            var kept: Deque<Item> = []
+            kept.reserveCapacity(fresh.count)
+            for item in fresh {
+                if !item.key.isNone, item.key.lane == lane {
+                    charge(-item.cost)
+                    freshBytes -= item.recordBytes
+                    oldest = min(item.id, oldest ?? item.id)
+                } else {
+                    kept.append(item)
+                }
+            }
+            fresh = kept
+        }
+        if let oldest { lanes?.spill(lane, resumeAfter: EventID(oldest.rawValue - 1)) }
+    }
+
+    private func countLanes() {
+        var table = LaneTable()
+        for (key, state) in keys {
+            let lane = key.lane
+            keys[key] = KeyState(phase: state.phase, waiting: state.waiting, lane: lane)
+            table.keys[Int(lane)] += 1
+            table.waiting[Int(lane)] += state.waiting.count
+        }
+        lanes = table
+    }
+}

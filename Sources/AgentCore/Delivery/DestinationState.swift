@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import DequeModule
+internal import HeapModule
+
+/// Payload bytes held by all destinations together.
+final class MemoryLedger {
+    var held = 0
+}
+
+/// One destination's events: which are here, which are blocked behind their key, and how far the file is read.
+///
+/// Events come in by ``feed(_:through:)`` and loads, wait in `fresh`, go into a batch, and from there are settled,
+/// die, or come back. A keyed event that is met while its key is busy moves to the key's own line; when the key comes
+/// free, the first of that line becomes `urgent`.
+final class DestinationState {
+    let id: DestinationID
+    let destination: Destination
+    var settings: DestinationSettings
+    let gate = Gate()
+    var endpoint: Gate
+    var identity: Gate
+    let ledger: MemoryLedger
+    var isPaused: Bool
+
+    // How far the file is read: see +Reading.
+    /// The highest id that a commit reported.
+    var lastCommitted: EventID
+    /// Every event up to here is in memory, in a spilled lane, or done. Beyond it, nothing is known.
+    var readThrough = EventID.zero
+    /// The oldest events, up to here, were removed by a limit.
+    var goneThrough = EventID.zero
+    var pendingLoad: PendingLoad?
+    /// After a load failed.
+    var loadsAgainAt = Instant.zero
+    /// Memory was given back: once nothing is outstanding, reading starts again from the oldest event.
+    var needsRescan = false
+    var fetchQueue: Deque<EventKey> = []
+    var lastLoadWasFetch = false
+    var lanes: LaneTable?
+    /// An unordered destination with so many blocked events that it is handled like an ordered one until it is empty.
+    var isCrowded = false
+
+    // What is here.
+    var fresh: Deque<Item> = []
+    var freshBytes = 0
+    var freshSince = Instant.zero
+    /// Heads of keys that came free, and events to be tried again: nothing is to be waited for.
+    var urgent: Deque<Item> = []
+    var keys: [EventKey: KeyState] = [:]
+    var waitingCount = 0
+    var waitingBytes = 0
+    var timers: Heap<RetryTimer> = []
+    var isolation = Isolation()
+    var isolationFault: Fault?
+    /// Events up to here go without linger.
+    var hurryThrough = EventID.zero
+
+    // What is on its way.
+    var requests = 0
+    var inFlight = 0
+    /// Events in requests, being settled, or becoming dead letters: in the file, and not to be read again.
+    var outstanding = 0
+    var settling: [EventID: [Item]] = [:]
+    var dying: [EventID: EventKey] = [:]
+
+    // What is told.
+    var held = 0
+    var retries = 0
+    var throttled = 0
+    /// Records that Kinesis took since start.
+    var accepted: UInt64 = 0
+    var lastFault: Fault?
+
+    init(
+        id: DestinationID,
+        destination: Destination,
+        settings: DestinationSettings,
+        isPaused: Bool,
+        lastCommitted: EventID,
+        endpoint: Gate,
+        identity: Gate,
+        ledger: MemoryLedger
+    ) {
+        self.id = id
+        self.destination = destination
+        self.settings = settings
+        self.isPaused = isPaused
+        self.lastCommitted = lastCommitted
+        self.endpoint = endpoint
+        self.identity = identity
+        self.ledger = ledger
+    }
+
+    var gates: [Gate] { [gate, identity, endpoint] }
+    var isStopped: Bool { isPaused || settings.parkedBecause != nil }
+    /// Not to hold more memory than a probe wants.
+    var isDormant: Bool { isStopped || gate.isDormant || endpoint.isDormant || identity.isDormant }
+    var isSick: Bool { gate.isSick || endpoint.isSick || identity.isSick }
+    var isCaughtUp: Bool { readThrough >= lastCommitted && pendingLoad == nil && !needsRescan }
+    var isIdle: Bool { fresh.isEmpty && urgent.isEmpty && outstanding == 0 && waitingCount == 0 && timers.isEmpty }
+
+    /// Nothing more is to be done for any event that was committed.
+    var isDrained: Bool { isCaughtUp && isIdle && isolation.isEmpty && lanes?.spilled.isEmpty ?? true }
+
+    func charge(_ bytes: Int) {
+        held += bytes
+        ledger.held += bytes
+    }
+
+    // MARK: Keys
+
+    /// Whether events of `key` wait for each other.
+    func isOrdered(_ key: EventKey) -> Bool { !key.isNone && (settings.ordering == .key || isCrowded) }
+
+    func addKey(_ key: EventKey, _ phase: KeyState.Phase) {
+        let lane = lanes == nil ? 0 : key.lane
+        keys[key] = KeyState(phase: phase, lane: lane)
+        lanes?.keys[Int(lane)] += 1
+    }
+
+    private func removeKey(_ key: EventKey) {
+        guard let state = keys.removeValue(forKey: key) else { return }
+        lanes?.keys[Int(state.lane)] -= 1
+    }
+
+    /// Puts an event at the end of its busy key's line. Its payload stays as long as there is room for it.
+    func hold(_ item: Item, budget: Int) {
+        guard let lane = keys[item.key]?.lane else { return urgent.append(item) }
+        let item = shed(item, budget: budget)
+        keys[item.key]?.waiting.append(item)
+        lanes?.waiting[Int(lane)] += 1
+    }
+
+    /// Puts an event back at the front of its key's line.
+    func holdFirst(_ item: Item, phase: KeyState.Phase, budget: Int) {
+        if keys[item.key] == nil { addKey(item.key, phase) }
+        guard let lane = keys[item.key]?.lane else { return }
+        let item = shed(item, budget: budget)
+        keys[item.key]?.waiting.prepend(item)
+        keys[item.key]?.phase = phase
+        lanes?.waiting[Int(lane)] += 1
+    }
+
+    private func shed(_ item: Item, budget: Int) -> Item {
+        var item = item
+        waitingCount += 1
+        if waitingBytes + item.cost > budget / 2 {
+            charge(-item.cost)
+            item.data = nil
+        } else {
+            item.data = item.data?.compacted()
+            waitingBytes += item.cost
+        }
+        return item
+    }
+
+    /// The head of `key` is done: its next event may go.
+    func release(_ key: EventKey) {
+        // Unordered events settle while another event of their key backs off.
+        guard let state = keys[key], state.phase == .held else { return }
+        if state.waiting.isEmpty { removeKey(key) } else { promote(key) }
+    }
+
+    /// Makes the first of a key's line urgent, or has it fetched where its payload left memory.
+    func promote(_ key: EventKey) {
+        guard let head = keys[key]?.waiting.first else { return removeKey(key) }
+        if head.data == nil {
+            keys[key]?.phase = .fetching
+            fetchQueue.append(key)
+        } else {
+            keys[key]?.phase = .queued
+            takeFirst(of: key)
+            urgent.append(head)
+        }
+    }
+
+    /// Takes the first event out of a key's line.
+    func takeFirst(of key: EventKey) {
+        guard let head = keys[key]?.waiting.popFirst(), let lane = keys[key]?.lane else { return }
+        waitingCount -= 1
+        waitingBytes -= head.cost
+        lanes?.waiting[Int(lane)] -= 1
+    }
+
+    // MARK: Coming back
+
+    /// An attempt for the event failed, and `delay` is to pass before the next.
+    func retry(_ item: Item, at due: Instant, budget: Int) {
+        if item.key.isNone {
+            timers.insert(RetryTimer(due: due, what: .event(item)))
+        } else if let state = keys[item.key], state.phase != .held {
+            // Only of an unordered destination: another event of the key failed before.
+            hold(item, budget: budget)
+        } else {
+            holdFirst(item, phase: .backingOff, budget: budget)
+            timers.insert(RetryTimer(due: due, what: .key(item.key)))
+        }
+    }
+
+    /// The request failed by no fault of the event: it goes again as soon as requests may.
+    func restore(_ item: Item) {
+        if keys[item.key] != nil { keys[item.key]?.phase = .queued }
+        urgent.append(item)
+    }
+
+    func fireTimers(now: Instant) {
+        while let timer = timers.min, timer.due <= now {
+            timers.removeMin()
+            switch timer.what {
+            case .event(let item): urgent.append(item)
+            case .key(let key): if keys[key]?.phase == .backingOff { promote(key) }
+            }
+        }
+    }
+
+    /// The event needs no more memory.
+    func forgetPayload(_ item: Item) { charge(-item.cost) }
+
+    /// Lets go of an event that a limit removed before it was sent.
+    func drop(_ item: Item) {
+        forgetPayload(item)
+        if !item.key.isNone { release(item.key) }
+    }
+}
+
+/// When something that failed may be tried again.
+struct RetryTimer: Comparable {
+    enum What {
+        case key(EventKey)
+        /// An event without a key, or of an unordered destination.
+        case event(Item)
+    }
+
+    let due: Instant
+    let what: What
+
+    static func < (a: RetryTimer, b: RetryTimer) -> Bool { a.due < b.due }
+    static func == (a: RetryTimer, b: RetryTimer) -> Bool { a.due == b.due }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import DequeModule
+
+/// An event as delivery knows it.
+struct Item {
+    let id: EventID
+    let key: EventKey
+    /// `nil`: left memory, to be fetched by its id.
+    var data: Payload?
+    /// Data plus partition key, in bytes.
+    let recordBytes: Int
+    /// Attempts that failed.
+    var failures = 0
+
+    init(_ event: StoredEvent) {
+        id = event.id
+        key = event.key
+        data = event.data
+        recordBytes = event.recordBytes
+    }
+
+    /// What it takes of the memory allowed, in bytes, while its payload is here.
+    var cost: Int { data == nil ? 0 : recordBytes + 64 }
+}
+
+/// A key that has an event which is not done: no other event of it may be sent.
+struct KeyState {
+    enum Phase {
+        /// The head is in a request, being settled, or becoming a dead letter.
+        case held
+        /// The head is in the urgent line.
+        case queued
+        /// The head, first of `waiting`, was throttled or failed.
+        case backingOff
+        /// The head, first of `waiting`, is to be fetched.
+        case fetching
+    }
+
+    var phase: Phase
+    /// Ascending by id.
+    var waiting: Deque<Item> = []
+    let lane: Lane
+}
