@@ -24,3 +24,8 @@ static inline CURLcode agent_curl_getinfo_long(CURL *h, CURLINFO i, long *v) { r
 static inline CURLcode agent_curl_getinfo_offset(CURL *h, CURLINFO i, curl_off_t *v) {
     return curl_easy_getinfo(h, i, v);
 }
+
+// Fixed shapes of curl_easy_setopt for one callback each.
+static inline CURLcode agent_curl_setopt_prereq(CURL *h, curl_prereq_callback f) {
+    return curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, f);
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a request is signed with. Printing it shows no secret.
+public struct Credentials: Equatable, Sendable {
+    public let accessKeyID: String
+    let secretAccessKey: String
+    /// Empty: none.
+    let sessionToken: String
+    /// In the service's time; `nil`: not known.
+    public let expiration: WallTime?
+    /// Where they are from, for operators, such as `environment variables`.
+    public let source: String
+
+    public init(
+        accessKeyID: String,
+        secretAccessKey: String,
+        sessionToken: String = "",
+        expiration: WallTime? = nil,
+        source: String
+    ) {
+        self.accessKeyID = accessKeyID
+        self.secretAccessKey = secretAccessKey
+        self.sessionToken = sessionToken
+        self.expiration = expiration
+        self.source = source
+    }
+
+    /// Whether they can stand in a header: printable ASCII, not empty.
+    var areWellFormed: Bool {
+        [accessKeyID, secretAccessKey].allSatisfy { !$0.isEmpty && Self.isPrintable($0) }
+            && Self.isPrintable(sessionToken)
+    }
+
+    private static func isPrintable(_ text: String) -> Bool { text.utf8.allSatisfy { (0x21..<0x7f).contains($0) } }
+}
+
+extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "credentials \(accessKeyID) from \(source)" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["accessKeyID": accessKeyID, "source": source]) }
+}
+
+/// Why there are no credentials.
+public enum CredentialError: Error, Hashable, Sendable {
+    /// No place has any; `lookedAt` has a phrase for each place.
+    case notFound(lookedAt: [String])
+    /// A place has a part of what is needed, or something that cannot be a key.
+    case unusable(source: String, fault: String)
+    /// The profile that was asked for by name is in no file.
+    case noSuchProfile(name: String, files: [String])
+    /// The place is known, but this version cannot get credentials there.
+    case notAvailableYet(source: String, feature: String)
+    case unreadable(file: String, fault: String)
+    case expired(source: String)
+}
+
+extension CredentialError: CustomStringConvertible {
+    /// A fixed word for each case.
+    public var code: String {
+        switch self {
+        case .notFound: "no_credentials"
+        case .unusable: "credentials_unusable"
+        case .noSuchProfile: "no_such_profile"
+        case .notAvailableYet: "credentials_not_available_yet"
+        case .unreadable: "credentials_unreadable"
+        case .expired: "credentials_expired"
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .notFound(let lookedAt):
+            "No AWS credentials. Looked at: \(lookedAt.joined(separator: "; ")). Set AWS_ACCESS_KEY_ID and"
+                + " AWS_SECRET_ACCESS_KEY for the agent, or write a profile."
+        case .unusable(let source, let fault):
+            "The AWS credentials in \(source) cannot be used: \(fault). Correct them."
+        case .noSuchProfile(let name, let files):
+            "The AWS profile '\(name)' is not in \(files.joined(separator: " or ")). Add it, or name another one."
+        case .notAvailableYet(let source, let feature):
+            "\(source) asks for \(feature), which is not available yet. Give it an access key instead."
+        case .unreadable(let file, let fault):
+            "\(file) cannot be read: \(fault). Let the agent's user read it."
+        case .expired(let source):
+            "The AWS credentials in \(source) have expired. Renew them."
+        }
+    }
+}

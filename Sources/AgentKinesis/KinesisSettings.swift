@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import AgentCore
+
+/// How requests reach Kinesis.
+public struct KinesisSettings: Sendable {
+    /// The URL of a destination's endpoint: scheme, host and perhaps port and path. Called for each request, on the
+    /// worker's queue.
+    public var endpoint: @Sendable (Destination) -> String
+    /// A PEM file of certificates to trust instead of the system's; empty: the system's.
+    public var caFile: String
+    public var connectTimeout: Duration
+    /// A request is given up when not a byte moved for so long; whole seconds, at least one. It is measured over a
+    /// few seconds, so it may take as many longer.
+    public var stallTimeout: Duration
+    /// The longest that a request may take from its start to the last byte of its answer.
+    public var requestTimeout: Duration
+
+    /// - Parameter endpoint: A URL that all destinations share; empty: each region's public endpoint.
+    public init(
+        endpoint: String = "",
+        caFile: String = "",
+        connectTimeout: Duration = .seconds(5),
+        stallTimeout: Duration = .seconds(10),
+        requestTimeout: Duration = .seconds(30)
+    ) {
+        self.endpoint = { endpoint.isEmpty ? Self.publicEndpoint(region: $0.region) : endpoint }
+        self.caFile = caFile
+        self.connectTimeout = connectTimeout
+        self.stallTimeout = stallTimeout
+        self.requestTimeout = requestTimeout
+    }
+
+    public static func publicEndpoint(region: String) -> String {
+        "https://kinesis.\(region).amazonaws.com\(region.hasPrefix("cn-") ? ".cn" : "")"
+    }
+}

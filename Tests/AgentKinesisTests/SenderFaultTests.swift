@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AgentCore
+import Dispatch
+import Testing
+
+@testable import AgentKinesis
+
+@Suite struct SenderFaultTests {
+    @Test func withoutCredentialsNothingIsSent() {
+        let provider = FixedProvider(.failure(.notFound(lookedAt: ["environment variables"])))
+        let url = "http://127.0.0.1:\(ScriptedServer.closedPort())"
+        let failure = sender(to: url, provider: provider).send(request([record("x")])).failure
+        #expect(failure?.kind == .noCredentials)
+        #expect(failure?.code == "no_credentials")
+        #expect(failure?.message.contains("environment variables") == true)
+    }
+
+    @Test func refusedConnectionSentNothing() {
+        let url = "http://127.0.0.1:\(ScriptedServer.closedPort())"
+        let failure = sender(to: url).send(request([record("x")])).failure
+        #expect(failure?.kind == .connect)
+        #expect(failure?.status == 0)
+        #expect(failure?.message.contains(url) == true)
+    }
+
+    @Test func unknownHostSentNothing() {
+        let failure = sender(to: "http://no-such-host.invalid").send(request([record("x")])).failure
+        #expect(failure?.kind == .connect)
+    }
+
+    @Test func plainServerInPlaceOfTLSSentNothing() {
+        let server = ScriptedServer([.resetUnread])
+        let failure = sender(to: server.url.replacing("http:", with: "https:")).send(request([record("x")])).failure
+        #expect(failure?.kind == .connect)
+    }
+
+    @Test(arguments: [
+        ScriptedServer.Step.close, .resetUnread, .bytesThenClose("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"Rec"),
+    ])
+    func cutConnectionMayHaveStoredTheRecords(_ step: ScriptedServer.Step) {
+        let server = ScriptedServer([step, .answer(accepted(1))])
+        let sender = sender(to: server.url)
+        #expect(sender.send(request([record("x")])).failure?.kind == .transport)
+        #expect(sender.send(request([record("x")])).lines?.count == 1)
+    }
+
+    /// libcurl would repeat the request by itself on a new connection, and hide that the first one may have been taken.
+    @Test func cutOfAKeptConnectionIsNotRepeatedUnseen() {
+        let server = ScriptedServer([.answer(accepted(1)), .close, .answer(accepted(1))])
+        let sender = sender(to: server.url)
+        #expect(sender.send(request([record("1")])).lines?.count == 1)
+        #expect(sender.send(request([record("2")])).failure?.kind == .transport)
+        #expect(sender.send(request([record("3")])).lines?.count == 1)
+        #expect(server.requests().count == 3)
+    }
+
+    @Test func silenceEndsWithTheTimeout() {
+        let (reached, until) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let server = ScriptedServer([.silence(reached: reached, until: until)])
+        let outcome = sender(to: server.url, requestTimeout: .milliseconds(100)).send(request([record("x")]))
+        until.signal()
+        #expect(outcome.failure?.kind == .transport)
+    }
+
+    @Test func cancellationEndsTheRunningRequestAndLaterOnes() {
+        let (reached, until) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let server = ScriptedServer([.silence(reached: reached, until: until)])
+        let sender = sender(to: server.url)
+        let cancellation = sender.cancellation
+        DispatchQueue.global().async {
+            reached.wait()
+            cancellation.cancel()
+        }
+        let outcome = sender.send(request([record("x")]))
+        until.signal()
+        #expect(outcome.failure?.kind == .transport)
+        #expect(outcome.failure?.message == "the request was cancelled")
+        #expect(sender.send(request([record("x")])).failure?.message == "the request was cancelled")
+    }
+
+    @Test(arguments: [
+        "", "<html>Welcome to the hotel</html>", "{\"Records\":[]}", accepted(2), "{\"FailedRecordCount\":0}",
+        "{\"Records\":[{\"SequenceNumber\":null,\"ShardId\":null}]}", "{\"Records\":[{\"ShardId\":\"s\"}]}",
+    ])
+    func answerThatCannotBeUnderstoodMayHaveStoredTheRecords(_ body: String) {
+        let server = ScriptedServer([.answer(body)])
+        let failure = sender(to: server.url).send(request([record("x")])).failure
+        #expect(failure?.kind == .unintelligible)
+        #expect(failure?.status == 200)
+    }
+
+    @Test func answerWithoutEndIsCutOff() {
+        let server = ScriptedServer([.answer("{\"Records\":[" + String(repeating: " ", count: 5 << 20))])
+        let failure = sender(to: server.url).send(request([record("x")])).failure
+        #expect(failure?.kind == .unintelligible)
+    }
+
+    @Test func errorOfTheServiceIsReported() {
+        let body = "{\"__type\":\"com.amazon.coral#ExpiredTokenException\",\"message\":\"The token is expired\"}"
+        let server = ScriptedServer([.answer(body, status: 400, headers: ["x-amz-retry-after: 1500"])])
+        let provider = FixedProvider()
+        let failure = sender(to: server.url, provider: provider).send(request([record("x")])).failure
+        #expect(failure?.kind == .response)
+        #expect(failure?.status == 400)
+        #expect(failure?.code == "ExpiredTokenException")
+        #expect(failure?.message == "The token is expired")
+        #expect(failure?.retryAfter == .milliseconds(1500))
+        #expect(provider.invalidations == 1)
+    }
+
+    @Test func onlyFaultsOfIdentityRefuseTheCredentials() {
+        let server = ScriptedServer([
+            .answer("{\"__type\":\"ResourceNotFoundException\"}", status: 400), .answer("", status: 503),
+        ])
+        let provider = FixedProvider()
+        let sender = sender(to: server.url, provider: provider)
+        #expect(sender.send(request([record("x")])).failure?.code == "ResourceNotFoundException")
+        #expect(sender.send(request([record("x")])).failure?.status == 503)
+        #expect(provider.invalidations == 0)
+    }
+
+    @Test func portalsRedirectIsAnErrorAndIsNotFollowed() {
+        let server = ScriptedServer([.answer("", status: 302, headers: ["Location: http://127.0.0.1:1/"])])
+        #expect(sender(to: server.url).send(request([record("x")])).failure?.status == 302)
+    }
+}

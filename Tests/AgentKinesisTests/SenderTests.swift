@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AgentCore
+import Foundation
+import Synchronization
+import Testing
+
+@testable import AgentKinesis
+
+@Suite struct SenderTests {
+    @Test func sendsPutRecordsAndReadsEachRecordsOutcome() throws {
+        let answer = """
+            {"EncryptionType":"KMS","FailedRecordCount":1,"Records":[{"SequenceNumber":"1","ShardId":"shardId-0"},
+            {"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"Rate exceeded"}]}
+            """
+        let server = ScriptedServer([.answer(answer)])
+        let outcome = sender(to: server.url).send(
+            request([record("a", key: "x"), record("b", key: "y", hashKey: "7")])
+        )
+
+        #expect(outcome.lines == ["1 shardId-0", "ProvisionedThroughputExceededException: Rate exceeded"])
+        let sent = try #require(server.requests().first)
+        #expect(sent.head.hasPrefix("POST / HTTP/1.1\r\n"))
+        #expect(sent.values("x-amz-target") == ["Kinesis_20131202.PutRecords"])
+        #expect(sent.values("content-type") == ["application/x-amz-json-1.1"])
+        #expect(sent.values("x-amz-security-token") == ["TOKEN"])
+        #expect(sent.values("expect").isEmpty)
+        let body = """
+            {"StreamName":"clicks","Records":[{"Data":"YQ==","PartitionKey":"x"},\
+            {"Data":"Yg==","PartitionKey":"y","ExplicitHashKey":"7"}]}
+            """
+        #expect(String(decoding: sent.body, as: UTF8.self) == body)
+    }
+
+    @Test func carriesAnyKeyAndAnyBytes() throws {
+        let keys = [
+            "a\"b\\c/", "\u{0}\u{1f}\n\t\u{7f}", "ключ-鍵-🔑", "e\u{301}", String(repeating: "\u{1}", count: 256),
+        ]
+        let records = keys.enumerated().map { n, key in
+            OutgoingRecord(
+                partitionKey: key,
+                explicitHashKey: "",
+                data: Payload((0..<(n * 101)).map { UInt8($0 & 255) })
+            )
+        }
+        let server = ScriptedServer([.answer(accepted(keys.count))])
+        #expect(sender(to: server.url).send(request(records)).lines?.count == keys.count)
+
+        let sent = try #require(server.requests().first)
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(sent.body)) as? [String: Any])
+        let entries = try #require(json["Records"] as? [[String: String]])
+        for (entry, record) in zip(entries, records) {
+            #expect(entry["PartitionKey"].map { Array($0.utf8) } == Array(record.partitionKey.utf8))
+            #expect(entry["Data"].flatMap { Data(base64Encoded: $0) }.map { [UInt8]($0) } == record.data.bytes)
+        }
+    }
+
+    @Test func keepsItsConnection() {
+        let server = ScriptedServer((0..<20).map { _ in .answer(accepted(1)) })
+        let sender = sender(to: server.url)
+        for _ in 0..<20 { #expect(sender.send(request([record("x")])).lines?.count == 1) }
+        #expect(server.requests().map(\.connection) == Array(repeating: 1, count: 20))
+    }
+
+    @Test func acceptedTextOutlivesTheNextRequest() {
+        let server = ScriptedServer([.answer(accepted(2)), .answer(accepted(1).replacing("4957", with: "9999"))])
+        let sender = sender(to: server.url)
+        let first = sender.send(request([record("x"), record("y")]))
+        _ = sender.send(request([record("z")]))
+        #expect(first.lines == ["49570 shardId-000000000000", "49571 shardId-000000000000"])
+    }
+
+    @Test(arguments: ["us-east-1", "eu-west-3"])
+    func signsForTheRegion(_ region: String) throws {
+        let server = ScriptedServer([.answer(accepted(1))])
+        _ = sender(to: server.url).send(request([record("x")], region: region))
+        let sent = try #require(server.requests().first)
+        #expect(sent.values("authorization") == [try expectedSignature(of: sent, region: region)])
+    }
+
+    @Test func signsBodiesLargerThanItsBuffers() throws {
+        let server = ScriptedServer([.answer(accepted(2)), .answer(accepted(1))])
+        let sender = sender(to: server.url)
+        let large = Payload((0..<1_000_003).map { UInt8(truncatingIfNeeded: $0 &* 31) })
+        let records = [large, large].map { OutgoingRecord(partitionKey: "k", explicitHashKey: "", data: $0) }
+        #expect(sender.send(request(records)).lines?.count == 2)
+        #expect(sender.send(request([record("small")])).lines?.count == 1)
+        for sent in server.requests() {
+            #expect(sent.values("authorization") == [try expectedSignature(of: sent, region: "us-east-1")])
+        }
+    }
+
+    @Test func newCredentialsSignTheNextRequest() throws {
+        let server = ScriptedServer([.answer(accepted(1)), .answer(accepted(1))])
+        let environment = Mutex(["AWS_ACCESS_KEY_ID": "FIRST", "AWS_SECRET_ACCESS_KEY": "s"])
+        let settings = KinesisSettings(endpoint: server.url)
+        let sender = KinesisSender(settings: settings, clock: ClockOffset()) { _ in
+            CredentialChain.standard(environment: Environment(environment.withLock { $0 }))
+        }
+        _ = sender.send(request([record("x")]))
+        environment.withLock { $0["AWS_ACCESS_KEY_ID"] = "SECOND" }
+        _ = sender.send(request([record("x")]))
+        let authorizations = server.requests().compactMap { $0.values("authorization").first }
+        #expect(authorizations.map { $0.contains("Credential=FIRST/") } == [true, false])
+        #expect(authorizations.map { $0.contains("Credential=SECOND/") } == [false, true])
+    }
+
+    @Test func signsWithTheServicesTimeOnceTheClockIsKnownToBeWrong() throws {
+        let date = "Date: Wed, 02 Jan 2030 03:04:05 GMT"
+        let server = ScriptedServer([
+            .answer("{\"__type\":\"InvalidSignatureException\"}", status: 400, headers: [date, "x-amzn-RequestId: r"]),
+            .answer(accepted(1), headers: [date, "x-amzn-RequestId: r"]),
+        ])
+        let clock = ClockOffset()
+        let provider = FixedProvider()
+        let sender = sender(to: server.url, provider: provider, clock: clock)
+        #expect(sender.send(request([record("x")])).failure?.code == "InvalidSignatureException")
+        #expect(provider.invalidations == 1)
+        #expect(sender.send(request([record("x")])).lines?.count == 1)
+
+        let sent = try #require(server.requests().last)
+        #expect(sent.values("x-amz-date").count == 1)
+        #expect(sent.values("x-amz-date").first?.hasPrefix("20300102T0304") == true)
+        #expect(sent.values("authorization") == [try expectedSignature(of: sent, region: "us-east-1")])
+        #expect(clock.skew != nil)
+    }
+
+    @Test func believesNoDateOfAProxy() {
+        let server = ScriptedServer([.answer("", status: 503, headers: ["Date: Wed, 02 Jan 2030 03:04:05 GMT"])])
+        let clock = ClockOffset()
+        _ = sender(to: server.url, clock: clock).send(request([record("x")]))
+        #expect(clock.skew == nil)
+    }
+
+    /// The Authorization that belongs to what arrived: over the headers that it says are signed, each sent once.
+    private func expectedSignature(of sent: ScriptedServer.Request, region: String) throws -> String {
+        let given = try #require(sent.values("authorization").first)
+        let list = try #require(given.split(separator: "SignedHeaders=").last?.prefix { $0 != "," })
+        let names = list.split(separator: ";").map(String.init)
+        for name in ["host", "x-amz-date", "x-amz-target", "x-amz-security-token"] { #expect(names.contains(name)) }
+        let headers = try names.map { name in
+            #expect(sent.values(name).count == 1, "\(name) is signed")
+            return (name: name, value: try #require(sent.values(name).first))
+        }
+        let time = try #require(sent.values("x-amz-date").first)
+        let signer = RequestSigner(region: region, service: "kinesis", credentials: FixedProvider.credentials)
+        return sent.body.withUnsafeBytes {
+            signer.authorization(path: "/", headers: headers, body: $0, time: WallTime(basicISO8601: time))
+        }
+    }
+}
+
+extension WallTime {
+    init(basicISO8601 text: String) {
+        let parser = DateFormatter()
+        parser.locale = Locale(identifier: "en_US_POSIX")
+        parser.timeZone = TimeZone(identifier: "UTC")
+        parser.dateFormat = "yyyyMMdd'T'HHmmss'Z'"
+        self.init(seconds: Int64(parser.date(from: text)!.timeIntervalSince1970))
+    }
+}
