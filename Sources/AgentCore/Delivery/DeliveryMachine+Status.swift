@@ -6,10 +6,11 @@ extension DeliveryMachine {
     /// How all destinations fare, in the order in which they were opened.
     public func status() -> [DestinationStatus] { turns.map { status(of: $0) } }
 
-    /// Whether events of the destination flow: it is neither backing off, parked nor paused.
-    public func isDelivering(_ id: DestinationID) -> Bool {
-        guard let state = destinations[id] else { return true }
-        return self.state(of: state) == .ok
+    /// The destinations whose events do not flow: they are backing off, parked or paused.
+    public var stuckDestinations: Set<DestinationID> {
+        var stuck: Set<DestinationID> = []
+        for state in turns where self.state(of: state) != .ok { stuck.insert(state.id) }
+        return stuck
     }
 
     private func status(of state: DestinationState) -> DestinationStatus {

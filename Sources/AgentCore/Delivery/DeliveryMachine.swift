@@ -31,7 +31,7 @@ public struct DeliveryMachine: ~Copyable {
     var nextAttempt: UInt64 = 1
     let ledger = MemoryLedger()
     var actions: [DeliveryAction] = []
-    var isStopping = false
+    public internal(set) var isStopping = false
 
     /// A request under way.
     struct Attempt {
@@ -90,7 +90,10 @@ public struct DeliveryMachine: ~Copyable {
     public mutating func changed(settings: DeliverySettings) { self.settings = settings }
 
     /// A commit was made. To be told of every commit, in their order.
-    public mutating func committed(_ commit: Commit, now: Instant) {
+    ///
+    /// - Parameter handsOver: Whether the commit has all its events. Where it does not, the last one of each
+    ///   destination stands for them, and they are read from the file.
+    public mutating func committed(_ commit: Commit, handsOver: Bool = true, now: Instant) {
         for removal in commit.removed {
             guard let state = destinations[removal.destination] else { continue }
             state.goneThrough = max(state.goneThrough, removal.through)
@@ -105,7 +108,8 @@ public struct DeliveryMachine: ~Copyable {
         let budget = budget
         for appended in commit.appended {
             guard let state = destinations[appended.destination] else { continue }
-            state.feed(appended.events, room: room(of: state, budget: budget), now: now)
+            let room = handsOver ? room(of: state, budget: budget) : 0
+            state.feed(appended.events, room: room, now: now)
             if let last = appended.events.last?.id, !commit.awaited.isEmpty { state.hurryThrough = last }
         }
     }
