@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentCore
+
+/// Decides which faults strike: a machine over the rules, with time as argument and a seeded generator a rule.
+///
+/// A rule's chance is drawn once for each request (or connection, or record) that it matches, in the order in which
+/// they come; so one client that sends the same requests meets the same faults.
+struct FaultPlan {
+    /// What happens to a request whose body was read.
+    struct RequestFault: Equatable {
+        /// The fault other than waiting, and which rule it is from.
+        var rule: FaultRule?
+        var delayMS: Int64 = 0
+    }
+
+    enum HeadFault: Equatable {
+        case none
+        case reset
+        case slowRead(bytesPerSecond: Int)
+    }
+
+    struct RecordView {
+        let shard: String
+        let key: UnsafeRawBufferPointer
+        let data: UnsafeRawBufferPointer
+    }
+
+    private struct Installed {
+        var rule: FaultRule
+        let id: String
+        let from: Instant
+        let until: Instant
+        var generator: SplitMix64
+        var matched = 0
+        var fired = 0
+
+        func isActive(_ now: Instant) -> Bool {
+            now >= from && now < until && rule.count.map { fired < $0 } ?? true
+        }
+
+        /// Whether it strikes what it matches now.
+        mutating func strikes(_ now: Instant) -> Bool {
+            guard isActive(now) else { return false }
+            matched += 1
+            if matched <= rule.skip ?? 0 { return false }
+            // Drawn even at probability 1, so that changing it does not shift what comes after.
+            guard generator.unit() < rule.probability ?? 1 else { return false }
+            fired += 1
+            return true
+        }
+    }
+
+    private let seed: UInt64
+    private var installed: [Installed] = []
+    private var numbers: UInt64 = 0
+
+    init(seed: UInt64) { self.seed = seed }
+
+    var isEmpty: Bool { installed.isEmpty }
+
+    /// Whether any rule looks at single records, of a request or of an answer.
+    var looksAtRecords: Bool {
+        installed.contains { $0.rule.action == .failRecord || $0.rule.selectsRecords }
+    }
+
+    /// Rules with how often they matched and fired, in the order in which they were given.
+    var rules: [(rule: FaultRule, id: String, matched: Int, fired: Int)] {
+        installed.map { ($0.rule, $0.id, $0.matched, $0.fired) }
+    }
+
+    /// Adds a rule, or replaces that with the same id.
+    ///
+    /// - Returns: its id. The rule must have no ``FaultRule/fault``.
+    mutating func install(_ rule: FaultRule, now: Instant) -> String {
+        numbers += 1
+        let id = rule.id ?? "fault-\(numbers)"
+        let from = now + .milliseconds(rule.afterMS ?? 0)
+        let entry = Installed(
+            rule: rule,
+            id: id,
+            from: from,
+            until: rule.forMS.map { from + .milliseconds($0) } ?? .never,
+            generator: SplitMix64(seed: rule.seed ?? seed &+ numbers &* 0x632b_e59b_d9b4_e019)
+        )
+        if let index = installed.firstIndex(where: { $0.id == id }) {
+            installed[index] = entry
+        } else {
+            installed.append(entry)
+        }
+        return id
+    }
+
+    /// - Returns: whether there was such a rule.
+    mutating func remove(id: String) -> Bool {
+        let before = installed.count
+        installed.removeAll { $0.id == id }
+        return installed.count < before
+    }
+
+    mutating func removeAll() { installed.removeAll() }
+
+    mutating func refusesConnection(now: Instant) -> Bool {
+        for i in installed.indices where installed[i].rule.action == .refuse {
+            if installed[i].strikes(now) { return true }
+        }
+        return false
+    }
+
+    /// A clock fault lasts as long as its window: it is not counted.
+    func clockOffset(now: Instant) -> Duration {
+        var offset: Int64 = 0
+        for entry in installed where entry.rule.action == .clock && entry.isActive(now) {
+            offset += entry.rule.offsetSeconds ?? 0
+        }
+        return .seconds(offset)
+    }
+
+    mutating func headArrived(_ operation: Operation?, now: Instant) -> HeadFault {
+        if refusesConnection(now: now) { return .reset }
+        guard let operation else { return .none }
+        for i in installed.indices where installed[i].rule.matches(operation) {
+            switch installed[i].rule.action {
+            case .resetUnread:
+                if installed[i].strikes(now) { return .reset }
+            case .slowRead:
+                if installed[i].strikes(now) {
+                    return .slowRead(bytesPerSecond: installed[i].rule.bytesPerSecond ?? 1)
+                }
+            default: break
+            }
+        }
+        return .none
+    }
+
+    /// Waits add up; of the others the first that strikes is it.
+    mutating func requestArrived(
+        _ operation: Operation,
+        stream: String,
+        records: [RecordView],
+        now: Instant
+    ) -> RequestFault {
+        var result = RequestFault()
+        for i in installed.indices {
+            let rule = installed[i].rule
+            guard rule.action.stage == .request, rule.matches(operation), rule.stream.map({ $0 == stream }) ?? true,
+                !rule.selectsRecords || records.contains(where: { Self.matches(rule, $0) }),
+                result.rule == nil || rule.action == .delay,
+                installed[i].strikes(now)
+            else { continue }
+            result.delayMS += rule.delayMS ?? 0
+            if rule.action != .delay { result.rule = rule }
+        }
+        return result
+    }
+
+    /// The code and message with which one record is refused; `nil`: it is not.
+    mutating func recordArrived(
+        _ operation: Operation,
+        stream: String,
+        record: RecordView,
+        now: Instant
+    ) -> (code: String, message: String)? {
+        for i in installed.indices where installed[i].rule.action == .failRecord {
+            let rule = installed[i].rule
+            guard rule.matches(operation), rule.stream.map({ $0 == stream }) ?? true, Self.matches(rule, record),
+                installed[i].strikes(now)
+            else { continue }
+            let code = rule.code ?? "ProvisionedThroughputExceededException"
+            return (code, rule.message ?? Self.message(code, shard: record.shard, stream: stream))
+        }
+        return nil
+    }
+
+    private static func message(_ code: String, shard: String, stream: String) -> String {
+        switch code {
+        case "ProvisionedThroughputExceededException": APIError.throttled(shard: shard, stream: stream).message
+        case "InternalFailure": "Internal Service Failure"
+        default: "Injected fault."
+        }
+    }
+
+    private static func matches(_ rule: FaultRule, _ record: RecordView) -> Bool {
+        if let shard = rule.shard, shard != record.shard { return false }
+        if let key = rule.partitionKey, !key.utf8.elementsEqual(record.key) { return false }
+        if let text = rule.dataContains, !contains(record.data, Array(text.utf8)) { return false }
+        return true
+    }
+
+    private static func contains(_ data: UnsafeRawBufferPointer, _ text: [UInt8]) -> Bool {
+        guard data.count >= text.count else { return false }
+        return (0...data.count - text.count).contains { start in
+            data[start] == text[0] && data[start..<start + text.count].elementsEqual(text)
+        }
+    }
+}

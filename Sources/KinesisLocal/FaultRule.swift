@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One fault: what it does, to which requests or records, how often and how long.
+///
+/// Its JSON form has the same names in snake case; all but `action` may be left out.
+struct FaultRule: Codable, Equatable, Sendable {
+    enum Action: String, Codable, Sendable {
+        /// Refuses records one by one in a PutRecords answer (a PutRecord as a whole) with `code` and `message`.
+        case failRecord = "fail_record"
+        /// Answers with `code`, `message` and `status`.
+        case error
+        /// Answers with `status` and `body`, as a proxy in between would: no error of the service.
+        case status
+        /// Resets the connection instead of answering.
+        case reset
+        /// Resets the connection as soon as the head of the request is there.
+        case resetUnread = "reset_unread"
+        /// Never answers; the connection stays open.
+        case hang
+        /// Nothing but `delay_ms`.
+        case delay
+        /// Answers 200 with `body`, or bytes that are no JSON.
+        case garbage
+        /// Promises the whole answer, and closes in the middle of it.
+        case truncate
+        /// Answers PutRecords with `entries` entries more, or less where negative.
+        case wrongCount = "wrong_count"
+        /// Answers, and closes the connection without having said so.
+        case close
+        /// Connections are reset when they are made, and at their next request.
+        case refuse
+        /// The server's clock is off by `offset_seconds`, in its Date header and for signatures.
+        case clock
+        /// Request bodies are read at `bytes_per_second`.
+        case slowRead = "slow_read"
+
+        /// When the server asks whether a fault strikes.
+        var stage: Stage {
+            switch self {
+            case .refuse: .connection
+            case .resetUnread, .slowRead: .head
+            case .error, .status, .reset, .hang, .delay, .garbage, .truncate, .wrongCount, .close: .request
+            case .failRecord: .record
+            case .clock: .always
+            }
+        }
+    }
+
+    enum Stage { case connection, head, request, record, always }
+
+    /// Whether it looks at the records of a request.
+    var selectsRecords: Bool { shard != nil || partitionKey != nil || dataContains != nil }
+
+    var id: String?
+    var action: Action
+
+    // Which requests.
+
+    /// `PutRecords`, …; `*` for all; left out: PutRecord and PutRecords.
+    var operation: String?
+    var stream: String?
+    // Which records; a fault of whole requests applies where any record matches.
+    var shard: String?
+    var partitionKey: String?
+    var dataContains: String?
+
+    // How often, among what matches.
+
+    /// 0...1, default 1.
+    var probability: Double?
+    /// Of the rule's own generator; default from the server's seed and the rule's number.
+    var seed: UInt64?
+    /// Let so many pass first.
+    var skip: Int?
+    /// Then fire so many times at most.
+    var count: Int?
+    /// The window, from the moment when the rule was given.
+    var afterMS: Int64?
+    var forMS: Int64?
+
+    // What exactly.
+
+    /// Whether the records are stored although the answer does not say so. Default: for `truncate`, `garbage`,
+    /// `wrong_count`, `close` and `delay` yes; for `error`, `status`, `reset` and `hang` no.
+    var stored: Bool?
+    var code: String?
+    var message: String?
+    var status: Int?
+    var body: String?
+    /// The answer waits so long, whatever the action.
+    var delayMS: Int64?
+    var entries: Int?
+    var offsetSeconds: Int64?
+    var bytesPerSecond: Int?
+
+    init(action: Action) { self.action = action }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case id, action, operation, stream, shard, probability, seed, skip, count, stored, code, message, status, body
+        case entries
+        case partitionKey = "partition_key"
+        case dataContains = "data_contains"
+        case afterMS = "after_ms"
+        case forMS = "for_ms"
+        case delayMS = "delay_ms"
+        case offsetSeconds = "offset_seconds"
+        case bytesPerSecond = "bytes_per_second"
+    }
+
+    /// What is wrong with it; `nil`: nothing.
+    var fault: String? {
+        if let probability, !(0...1).contains(probability) { return "probability must be 0...1" }
+        if let skip, skip < 0 { return "skip must not be negative" }
+        if let count, count < 1 { return "count must be at least 1" }
+        if let afterMS, afterMS < 0 { return "after_ms must not be negative" }
+        if let forMS, forMS < 1 { return "for_ms must be at least 1" }
+        if let status, !(200...599).contains(status) { return "status must be 200...599" }
+        if let delayMS, delayMS < 0 { return "delay_ms must not be negative" }
+        if let operation, operation != "*", Operation(rawValue: operation) == nil {
+            return "operation \(operation) is not known"
+        }
+        if let dataContains, dataContains.isEmpty { return "data_contains must not be empty" }
+        switch action {
+        case .error, .failRecord:
+            if action == .error, code == nil { return "error needs code" }
+        case .status:
+            if status == nil { return "status needs status" }
+        case .delay:
+            if delayMS == nil { return "delay needs delay_ms" }
+        case .wrongCount:
+            if entries ?? 0 == 0 { return "wrong_count needs entries other than 0" }
+        case .clock:
+            if offsetSeconds == nil { return "clock needs offset_seconds" }
+        case .slowRead:
+            if bytesPerSecond ?? 0 < 1 { return "slow_read needs bytes_per_second of at least 1" }
+        case .reset, .resetUnread, .hang, .garbage, .truncate, .close, .refuse: break
+        }
+        switch action.stage {
+        case .connection, .head, .always:
+            if selectsRecords || stream != nil {
+                return "\(action.rawValue) acts before the body is read: it cannot match a stream or records"
+            }
+        case .request, .record: break
+        }
+        return nil
+    }
+
+    func matches(_ operation: Operation) -> Bool {
+        guard let wanted = self.operation else { return operation == .putRecord || operation == .putRecords }
+        return wanted == "*" || wanted == operation.rawValue
+    }
+
+    /// Whether records are stored where this fault strikes their request.
+    var storesRecords: Bool {
+        switch action {
+        case .error, .status, .reset, .hang: stored ?? false
+        case .truncate, .garbage, .wrongCount, .close, .delay: stored ?? true
+        case .failRecord, .resetUnread, .refuse, .clock, .slowRead: true
+        }
+    }
+
+    /// The status that `code` comes with unless the rule says another.
+    var errorStatus: Int {
+        if let status { return status }
+        switch code {
+        case "InternalFailure", "InternalFailureException": return 500
+        case "ServiceUnavailable", "ServiceUnavailableException": return 503
+        default: return 400
+        }
+    }
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentCore
+internal import Glibc
+internal import NIOCore
+internal import NIOHTTP1
+
+extension Moment {
+    static func now() -> Moment {
+        var monotonic = timespec()
+        var wall = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &monotonic)
+        clock_gettime(CLOCK_REALTIME, &wall)
+        return Moment(
+            monotonic: Instant(nanoseconds: Int64(monotonic.tv_sec) * 1_000_000_000 + Int64(monotonic.tv_nsec)),
+            wallMS: Int64(wall.tv_sec) * 1000 + Int64(wall.tv_nsec) / 1_000_000
+        )
+    }
+}
+
+/// One connection: collects a request, asks the service, sends what it says in the way it says.
+final class HTTPHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// 10 MiB of records in base64, 500 keys of 256 characters written as escapes, and their members' names.
+    static let bodyBytes = 20 << 20
+
+    private let service: KinesisService
+    private let dates: DateHeader
+    private var head: HTTPRequestHead?
+    private var body = ByteBuffer()
+    private var readsSlowly: Int?
+
+    init(service: KinesisService, dates: DateHeader) {
+        self.service = service
+        self.dates = dates
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        service.statistics.connectionsOpen += 1
+        service.statistics.connectionsTotal += 1
+        if !service.faults.isEmpty, service.faults.refusesConnection(now: Moment.now().monotonic) {
+            service.statistics.connectionsRefused += 1
+            reset(context)
+            return
+        }
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        service.statistics.connectionsOpen -= 1
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): begin(head, context)
+        case .body(var part):
+            guard head != nil else { return }
+            guard body.readableBytes + part.readableBytes <= Self.bodyBytes else {
+                head = nil
+                finish(Reply(status: 413, body: []), keepAlive: false, context)
+                return
+            }
+            body.writeBuffer(&part)
+        case .end:
+            guard let head else { return }
+            self.head = nil
+            endSlowReading(context)
+            finish(answer(head), keepAlive: head.isKeepAlive, context)
+            if body.capacity > 1 << 20 { body = ByteBuffer() }
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if let rate = readsSlowly { readLater(rate, context) }
+        context.fireChannelReadComplete()
+    }
+
+    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        body.clear()
+        self.head = head
+        if let length = head.headers.first(name: "content-length").flatMap(Int.init), length <= Self.bodyBytes {
+            body.reserveCapacity(length)
+        }
+        if !service.faults.isEmpty, !head.uri.hasPrefix(ControlAPI.prefix) {
+            let operation = head.headers.first(name: "x-amz-target").flatMap(Operation.init(target:))
+            switch service.faults.headArrived(operation, now: Moment.now().monotonic) {
+            case .none: break
+            case .reset:
+                service.statistics.spoiledAnswers["reset_unread", default: 0] += 1
+                self.head = nil
+                reset(context)
+                return
+            case .slowRead(let rate): beginSlowReading(rate, context)
+            }
+        }
+        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+            let go = HTTPResponseHead(version: head.version, status: .continue)
+            context.writeAndFlush(wrapOutboundOut(.head(go)), promise: nil)
+        }
+    }
+
+    private func answer(_ head: HTTPRequestHead) -> Reply {
+        let now = Moment.now()
+        return body.withUnsafeReadableBytes { payload in
+            if head.uri.hasPrefix(ControlAPI.prefix) {
+                return ControlAPI.answer(service, method: head.method.rawValue, uri: head.uri, body: payload, now: now)
+            }
+            guard head.method == .POST else {
+                return service.refusal(
+                    APIError("AccessDeniedException", "Unable to determine service/operation name to be authorized")
+                )
+            }
+            let headers = head.headers
+            return service.answer(
+                target: headers.first(name: "x-amz-target") ?? "",
+                request: Authenticator.SignedRequest(
+                    method: "POST",
+                    uri: head.uri,
+                    header: { name in
+                        let values = headers[name]
+                        return values.isEmpty ? nil : values.joined(separator: ",")
+                    },
+                    payload: payload
+                ),
+                now: now
+            )
+        }
+    }
+
+    // MARK: Answering
+
+    private func finish(_ reply: Reply, keepAlive: Bool, _ context: ChannelHandlerContext) {
+        guard reply.delayMS > 0 else {
+            send(reply, keepAlive: keepAlive, context)
+            return
+        }
+        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(reply.delayMS)) {
+            self.send(reply, keepAlive: keepAlive, context)
+        }
+    }
+
+    private func send(_ reply: Reply, keepAlive: Bool, _ context: ChannelHandlerContext) {
+        switch reply.ending {
+        case .hang: return
+        case .reset:
+            reset(context)
+            return
+        case .keep, .close, .truncate: break
+        }
+        var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: reply.status))
+        head.headers.reserveCapacity(5)
+        head.headers.add(name: "x-amzn-RequestId", value: service.nextRequestID())
+        head.headers.add(name: "Date", value: dates.value(service.clockSeconds(Moment.now())))
+        head.headers.add(name: "Content-Type", value: reply.contentType)
+        head.headers.add(name: "Content-Length", value: String(reply.body.count))
+        if !keepAlive { head.headers.add(name: "Connection", value: "close") }
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        let sent = reply.ending == .truncate ? reply.body.prefix(reply.body.count / 2) : reply.body[...]
+        var buffer = context.channel.allocator.buffer(capacity: sent.count)
+        buffer.writeBytes(sent)
+        let body = HTTPServerResponsePart.body(.byteBuffer(buffer))
+        if reply.ending == .truncate {
+            context.writeAndFlush(wrapOutboundOut(body), promise: nil)
+            context.close(promise: nil)
+            return
+        }
+        context.write(wrapOutboundOut(body), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        if !keepAlive || reply.ending == .close { context.close(promise: nil) }
+    }
+
+    /// Closes so that the peer sees a reset: what was not sent is thrown away.
+    private func reset(_ context: ChannelHandlerContext) {
+        if let socket = context.channel as? any SocketOptionProvider {
+            socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in
+                // Where the socket is gone already there is nothing left to reset.
+            }
+        }
+        context.close(promise: nil)
+    }
+
+    // MARK: Reading slowly
+
+    private func beginSlowReading(_ rate: Int, _ context: ChannelHandlerContext) {
+        readsSlowly = rate
+        set(autoRead: false, chunk: max(1, rate / 10), context)
+    }
+
+    private func endSlowReading(_ context: ChannelHandlerContext) {
+        guard readsSlowly != nil else { return }
+        readsSlowly = nil
+        set(autoRead: true, chunk: KinesisServer.readBytes, context)
+    }
+
+    private func readLater(_ rate: Int, _ context: ChannelHandlerContext) {
+        let wait = max(1, 1000 * max(1, rate / 10) / rate)
+        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(wait))) {
+            context.read()
+        }
+    }
+
+    private func set(autoRead: Bool, chunk: Int, _ context: ChannelHandlerContext) {
+        let options = context.channel.syncOptions
+        let allocator = FixedSizeRecvByteBufferAllocator(capacity: chunk)
+        do {
+            try options?.setOption(.recvAllocator, value: allocator)
+            try options?.setOption(.maxMessagesPerRead, value: 1)
+            try options?.setOption(.autoRead, value: autoRead)
+        } catch {
+            // Options of a socket that is gone: its requests end with it.
+            context.close(promise: nil)
+        }
+    }
+}
+
+/// The Date header's text, made once a second.
+final class DateHeader {
+    private var seconds: Int64 = .min
+    private var text = ""
+
+    func value(_ now: Int64) -> String {
+        if now != seconds {
+            seconds = now
+            text = UTC.http(seconds: now)
+        }
+        return text
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentCore
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+// A server that speaks the Kinesis Data Streams API (JSON 1.1) on loopback, for trying out and for tests.
+//
+// Policy is in pure types that take time as an argument: ``LocalStream`` (shards, routing, resharding),
+// ``StreamStore`` (what is stored), ``ShardLimiter`` (rates), ``FaultPlan`` (what goes wrong, seeded),
+// ``Authenticator`` (signatures). ``KinesisService`` joins them, ``HTTPHandler`` is the wire. All of it runs on one
+// event loop, which owns all state; there are no locks.
+//
+// Every record that is accepted, of any stream, gets the next *ordinal*. It is the last part of the record's sequence
+// number, so sequence numbers grow within a shard, and it is the record's index in the journal, so what clients wrote
+// can be read in the order of acceptance. Records live in their shard's log only: the journal is a merge of the logs.
+//
+// A put is read, judged, and only then stored: first the body is decoded into one arena, then limits are checked, then
+// faults are drawn, then each record is stored or refused by itself.
+
+/// A running server.
+public final class KinesisServer: Sendable {
+    public struct Options: Sendable {
+        public var host = "127.0.0.1"
+        /// 0: any free port.
+        public var port = 0
+        /// Names and numbers of shards of the streams that are there from the start.
+        public var streams: [(name: String, shards: Int)] = []
+        /// Of the ARNs; signatures may be for any.
+        public var region = "us-east-1"
+        /// `nil`: requests need not be signed.
+        public var accessKey: AccessKey? = AccessKey(id: "test", secret: "test")
+        /// Shards take 1 000 records and 1 MiB a second.
+        public var throttles = false
+        /// Data plus partition key of a record, unless a stream says otherwise, in bytes.
+        public var maxRecordBytes = KinesisLimits.defaultRecordBytes
+        /// A shard's oldest records are let go beyond so many bytes; `nil`: never.
+        public var retainBytes: Int?
+        /// Records are counted but not kept: nothing can be read back, and memory stays as it is.
+        public var discards = false
+        /// A file that a line is appended to for every accepted record.
+        public var journalPath: String?
+        /// A file with a JSON array of fault rules, in force from the start.
+        public var faultsPath: String?
+        /// Of the faults that have no seed of their own.
+        public var seed: UInt64 = 0
+
+        public init() {}
+    }
+
+    static let readBytes = 256 << 10
+
+    public let host: String
+    public let port: Int
+    private let channel: any Channel
+    private let group: MultiThreadedEventLoopGroup
+
+    private init(host: String, port: Int, channel: any Channel, group: MultiThreadedEventLoopGroup) {
+        self.host = host
+        self.port = port
+        self.channel = channel
+        self.group = group
+    }
+
+    /// The base of its URLs.
+    public var endpoint: String { "http://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+
+    /// - Throws: ``KinesisLocalError``, with nothing left running.
+    public static func start(_ options: Options) async throws -> KinesisServer {
+        let rules =
+            try options.faultsPath.map { path throws(KinesisLocalError) in try FaultRules.read(path: path) } ?? []
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        do {
+            let loop = group.next()
+            let channel = try await loop.flatSubmit {
+                do {
+                    return bind(options, try service(options, rules), loop)
+                } catch {
+                    return loop.makeFailedFuture(error)
+                }
+            }.get()
+            return KinesisServer(
+                host: options.host,
+                port: channel.localAddress?.port ?? options.port,
+                channel: channel,
+                group: group
+            )
+        } catch {
+            try? await group.shutdownGracefully()
+            if error is KinesisLocalError { throw error }
+            throw KinesisLocalError.bind(host: options.host, port: options.port, reason: "\(error)")
+        }
+    }
+
+    /// Closes all connections and forgets all streams.
+    public func close() async throws {
+        try await channel.close()
+        try await group.shutdownGracefully()
+    }
+
+    /// Returns when the server was closed.
+    public func waitUntilClosed() async throws { try await channel.closeFuture.get() }
+
+    private static func service(_ options: Options, _ rules: [FaultRule]) throws(KinesisLocalError) -> KinesisService {
+        var limits = StreamStore.Limits()
+        limits.throttles = options.throttles
+        limits.maxRecordBytes = options.maxRecordBytes
+        limits.retainBytes = options.retainBytes
+        limits.discards = options.discards
+        var store = StreamStore(limits: limits)
+        let now = Moment.now()
+        for stream in options.streams {
+            guard KinesisLimits.isStreamName(stream.name), (1...10_000).contains(stream.shards) else {
+                throw .stream(name: stream.name, reason: "a name is 1...128 of [a-zA-Z0-9_.-], with 1...10000 shards.")
+            }
+            do throws(APIError) { try store.create(stream.name, shards: stream.shards, now: now) } catch {
+                throw .stream(name: stream.name, reason: error.message)
+            }
+        }
+        var faults = FaultPlan(seed: options.seed)
+        for rule in rules { _ = faults.install(rule, now: now.monotonic) }
+        return KinesisService(
+            region: options.region,
+            store: store,
+            faults: faults,
+            authenticator: options.accessKey.map(Authenticator.init),
+            journal: try options.journalPath.map { path throws(KinesisLocalError) in try JournalFile(path: path) }
+        )
+    }
+
+    private static func bind(
+        _ options: Options,
+        _ service: KinesisService,
+        _ loop: any EventLoop
+    ) -> EventLoopFuture<any Channel> {
+        let shared = NIOLoopBound((service: service, dates: DateHeader()), eventLoop: loop)
+        return ServerBootstrap(group: loop)
+            .serverChannelOption(.backlog, value: 256)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: readBytes))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let (service, dates) = shared.value
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
+                    try pipeline.addHandler(HTTPHandler(service: service, dates: dates))
+                }
+            }
+            .bind(host: options.host, port: options.port)
+    }
+}

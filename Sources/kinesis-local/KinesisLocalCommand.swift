@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import ArgumentParser
+internal import Glibc
+internal import KinesisLocal
+
+/// `NAME:SHARDS`, or `NAME` with one shard.
+struct StreamArgument: ExpressibleByArgument {
+    let name: String
+    let shards: Int
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let name = parts.first, !name.isEmpty, let shards = parts.count > 1 ? Int(parts[1]) : 1 else {
+            return nil
+        }
+        self.name = String(name)
+        self.shards = shards
+    }
+}
+
+@main
+struct KinesisLocalCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kinesis-local",
+        abstract: "A Kinesis-compatible server on loopback, for trying out and for tests.",
+        discussion: """
+            Prints one line with its address on standard output when it is ready. Streams live in memory and end with \
+            it. Faults, resharding, the journal and statistics are under /_control on the same port.
+            """
+    )
+
+    @Option(help: "The address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "The port to listen on; 0 for any free one.")
+    var port: UInt16 = 4567
+
+    @Option(help: ArgumentHelp("A stream to begin with; may be repeated.", valueName: "name:shards"))
+    var stream: [StreamArgument] = []
+
+    @Option(help: "The region of ARNs. Signatures may be for any.")
+    var region = "us-east-1"
+
+    @Option(help: "The access key that requests must be signed with.")
+    var accessKey = "test"
+
+    @Option(help: "The secret key that requests must be signed with.")
+    var secretKey = "test"
+
+    @Option(help: "The session token that requests must bring.")
+    var sessionToken: String?
+
+    @Flag(name: .customLong("no-auth"), help: "Take unsigned requests, and do not check signatures.")
+    var noAuth = false
+
+    @Flag(help: "Throttle each shard to 1000 records and 1 MiB a second.")
+    var throttle = false
+
+    @Option(help: ArgumentHelp("The largest data plus partition key of a record.", valueName: "bytes"))
+    var maxRecordSize = 1_048_576
+
+    @Option(help: ArgumentHelp("Let go of a shard's oldest records beyond so much.", valueName: "bytes"))
+    var retain: Int?
+
+    @Flag(help: "Count records, but do not keep them: nothing can be read back.")
+    var discard = false
+
+    @Option(help: ArgumentHelp("Append a line of JSON for every accepted record.", valueName: "file"))
+    var journal: String?
+
+    @Option(help: ArgumentHelp("Fault rules in force from the start, as a JSON array.", valueName: "file"))
+    var faults: String?
+
+    @Option(help: "The seed of faults that have none of their own.")
+    var seed: UInt64 = 0
+
+    func validate() throws {
+        guard (1...10 << 20).contains(maxRecordSize) else {
+            throw ValidationError("--max-record-size must be 1...10485760 bytes.")
+        }
+        if let retain, retain < 0 { throw ValidationError("--retain must not be negative.") }
+    }
+
+    func run() async throws {
+        // A client that went away is an error of its connection, not the end of the server.
+        signal(SIGPIPE, SIG_IGN)
+        var options = KinesisServer.Options()
+        options.host = host
+        options.port = Int(port)
+        options.streams = stream.map { ($0.name, $0.shards) }
+        options.region = region
+        options.accessKey = noAuth ? nil : AccessKey(id: accessKey, secret: secretKey, sessionToken: sessionToken)
+        options.throttles = throttle
+        options.maxRecordBytes = maxRecordSize
+        options.retainBytes = retain
+        options.discards = discard
+        options.journalPath = journal
+        options.faultsPath = faults
+        options.seed = seed
+        let server = try await KinesisServer.start(options)
+        print("kinesis-local: listening on \(server.endpoint)")
+        fflush(nil)
+        try await server.waitUntilClosed()
+    }
+}
