@@ -81,7 +81,7 @@ extension SettingKey where Root == Settings {
                 How much the dead letters may hold: events that Kinesis refused for good, each with its reason. They \
                 have this room to themselves.
                 """,
-            risk: "When they are full, events that ought to join them stay in the queue, and their keys wait."
+            risk: "When they are full, the oldest are deleted for good; totals still count them as dead-lettered."
         ),
     ]
 

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import AgentControl
+internal import ArgumentParser
+internal import Glibc
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show the queue, the totals, and how each stream fares."
+    )
+
+    @Flag(help: "Print JSON; with --watch, one line a second.")
+    var json = false
+
+    @Flag(help: "Show it again each second, until ^C.")
+    var watch = false
+
+    @OptionGroup var control: ControlOption
+
+    func run() throws {
+        if watch { return watchUntilInterrupted() }
+        try control.withClient { client in
+            let report = try client.status()
+            if json {
+                Console.print(try controlJSON(report, pretty: true))
+            } else {
+                Console.print(StatusTable(report: report, terminal: .ofStdout()).lines.joined(separator: "\n"))
+            }
+        }
+    }
+
+    /// An agentd that is not there is shown as such, and waited for: restarts are what one watches.
+    private func watchUntilInterrupted() {
+        // Blocked, the signals wait for sigtimedwait: no handler, and no half-drawn screen.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for signal in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, signal) }
+        sigprocmask(SIG_BLOCK, &signals, nil)
+        repeat {
+            draw()
+        } while !isInterrupted(within: 1, signals)
+    }
+
+    private func draw() {
+        let terminal = Terminal.ofStdout()
+        do throws(ControlFailure) {
+            let report = try ControlClient(path: control.path).status(patience: .seconds(2))
+            if json {
+                if let line = try? controlJSON(report, pretty: false) { Console.print(line) }
+            } else {
+                show(StatusTable(report: report, terminal: terminal).lines, terminal)
+            }
+        } catch {
+            if json { Console.say("agentctl: \(error)") } else { show(["\(error)"], terminal) }
+        }
+    }
+
+    /// On a terminal each line replaces the one that was there, so that nothing flickers.
+    private func show(_ lines: [String], _ terminal: Terminal) {
+        guard terminal.isTerminal else { return Console.print(lines.joined(separator: "\n") + "\n") }
+        let (home, clearLine, clearBelow) = ("\u{1b}[H", "\u{1b}[K", "\u{1b}[J")
+        Console.write(home + lines.map { $0 + clearLine + "\n" }.joined() + clearBelow, to: STDOUT_FILENO)
+    }
+
+    private func isInterrupted(within seconds: Int, _ signals: sigset_t) -> Bool {
+        var signals = signals
+        var time = timespec(tv_sec: seconds, tv_nsec: 0)
+        while true {
+            if sigtimedwait(&signals, nil, &time) > 0 { return true }
+            if errno != EINTR { return false }
+        }
+    }
+}
