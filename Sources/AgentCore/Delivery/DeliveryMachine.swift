@@ -154,10 +154,15 @@ public struct DeliveryMachine: ~Copyable {
 
     /// Sends what is there without linger, and probes what is sick at once.
     public mutating func flush(now: Instant) {
+        hurry()
         for state in turns {
-            state.hurryThrough = state.lastCommitted
             for gate in state.gates { gate.probeNow(now) }
         }
+    }
+
+    /// Sends what is there without linger.
+    public mutating func hurry() {
+        for state in turns { state.hurryThrough = state.lastCommitted }
     }
 
     /// The credentials of an identity changed: what was refused with the old ones may pass now.

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentCore
+internal import AgentQueue
+internal import Logging
+internal import Synchronization
+
+/// Writes what happens into the journal, and keeps the agent's condition up to date with it.
+final class News: Sendable {
+    private let log: Logger
+    private let condition: AgentCondition
+
+    init(log: Logger, condition: AgentCondition) {
+        self.log = log
+        self.condition = condition
+    }
+
+    /// What delivery reports. Destinations that share a fault each say so once.
+    func report(_ report: DeliveryReport) {
+        switch report {
+        case .faulted(let destination, let fault):
+            let level: Logger.Level = fault.disposition.parks ? .error : .warning
+            log.log(
+                level: level,
+                "delivery fault",
+                metadata: [
+                    "stream": "\(destination)", "code": "\(fault.code)", "message": "\(fault.message)",
+                    "remedy": "\(fault.remedy)",
+                ]
+            )
+        case .recovered(let destination, let outage):
+            log.notice(
+                "delivery resumed",
+                metadata: ["stream": "\(destination)", "after_seconds": "\(outage.components.seconds)"]
+            )
+        case .rejected(let destination, let id, let fault):
+            log.error(
+                "event dead-lettered",
+                metadata: [
+                    "stream": "\(destination)", "id": "\(id)", "code": "\(fault.code)", "message": "\(fault.message)",
+                    "remedy": "agentctl dead-letters show \(id)",
+                ]
+            )
+        }
+    }
+
+    /// What the queue notices.
+    func notice(_ notice: QueueNotice) {
+        switch notice {
+        case .riskyFileSystem(let path, let kind):
+            log.warning(
+                "queue on a risky file system",
+                metadata: ["path": "\(path)", "kind": "\(kind)", "remedy": "set queue.path to a local disk"]
+            )
+        case .damaged(let aside, let message, let carried, let lost):
+            log.error(
+                "queue file was damaged",
+                metadata: [
+                    "moved_to": "\(aside)", "message": "\(message)", "carried_over": "\(carried)", "lost": "\(lost)",
+                ]
+            )
+            condition.raise(
+                "queue_damaged",
+                "The queue file was damaged and is now \(aside). \(carried) events were carried over, \(lost) lost.",
+                remedy: "Check the disk. Keep the file for an analysis, or delete it."
+            )
+        case .commitFailed(let message):
+            log.error("commit failed", metadata: ["message": "\(message)", "remedy": "check the disk"])
+        case .reopenFailed(let message):
+            log.error("queue cannot be opened", metadata: ["message": "\(message)", "remedy": "check the disk"])
+            condition.raise(
+                "queue_unavailable",
+                "The queue cannot be opened: \(message). Events are refused.",
+                remedy: "Check the disk and the permissions of the queue's folder."
+            )
+        case .reopened:
+            log.notice("queue opened again")
+            condition.clear("queue_unavailable")
+        case .tampered(let path):
+            log.critical("queue file was deleted or replaced", metadata: ["path": "\(path)", "remedy": "restart"])
+            condition.raise(
+                "queue_tampered",
+                "The queue file \(path) was deleted or replaced. Events are refused; queued ones are delivered.",
+                remedy: "Restart the agent once 'agentctl status' shows an empty queue."
+            )
+        case .diskFull(let free):
+            log.error("disk full", metadata: ["free_bytes": "\(free)", "remedy": "free some space"])
+            condition.raise(
+                "disk_full",
+                "The disk has \(free) bytes left. Events are refused; queued ones are delivered.",
+                remedy: "Free some space, or lower queue.min_free_disk."
+            )
+        case .diskHasRoom:
+            log.notice("disk has room again")
+            condition.clear("disk_full")
+        case .deadLettersPurged(let count):
+            log.error("oldest dead letters purged", metadata: ["count": "\(count)"])
+        case .reserveMissing(let message):
+            log.warning("no disk space could be reserved", metadata: ["message": "\(message)"])
+        }
+    }
+}

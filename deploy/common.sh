@@ -1,0 +1,31 @@
+# Shared by the scripts beside it; sourced by bash.
+
+# Says what is being done, on standard error.
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+
+# Installs the Debian packages that are missing, if this user may.
+need_packages() {
+    local missing=()
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    say "Installing ${missing[*]}"
+    local run=()
+    [ "$(id -u)" -eq 0 ] || run=(sudo)
+    "${run[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${run[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+need_libraries() { need_packages libsqlite3-dev libcurl4-openssl-dev libsystemd-dev pkg-config; }
+
+# Builds the programs as they ship: one static Swift runtime, unused sections dropped.
+release_flags=(-c release --static-swift-stdlib -Xlinker --gc-sections)
+build_release() {
+    say "Building the programs"
+    local product
+    for product in agentd agentctl kinesis-local agent-bench; do
+        swift build "${release_flags[@]}" --product "$product" >&2
+    done
+}
+release_folder() { swift build "${release_flags[@]}" --show-bin-path; }
