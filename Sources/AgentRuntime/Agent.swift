@@ -56,7 +56,7 @@ public final class Agent {
                 lastCommitted: found[id]?.last ?? .zero
             )
         }
-        for left in store.destinations() where left.queuedEvents > 0 || settings.streams.accept == .any {
+        for left in store.destinations() {
             machine.opened(
                 left.id,
                 left.destination,

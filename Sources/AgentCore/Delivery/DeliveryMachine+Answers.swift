@@ -8,7 +8,7 @@ extension DeliveryMachine {
         state.requests -= 1
         state.inFlight -= attempt.items.count
         if attempt.isSick { sickAttempts -= 1 }
-        for gate in state.gates { gate.ended(id) }
+        for gate in attempt.gates { gate.ended(id) }
         if attempt.isIsolated { state.isolation.tested() }
         switch outcome {
         case .answered(let records) where records.count == attempt.items.count:

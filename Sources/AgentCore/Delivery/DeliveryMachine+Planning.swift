@@ -108,7 +108,8 @@ extension DeliveryMachine {
             items: draft.items,
             began: now,
             isIsolated: draft.isIsolated,
-            isSick: isSick
+            isSick: isSick,
+            gates: state.gates
         )
         if isSick { sickAttempts += 1 }
         for gate in state.gates { gate.began(id) }

@@ -41,6 +41,8 @@ public struct DeliveryMachine: ~Copyable {
         let isIsolated: Bool
         /// Counts among the sick ones: something it depends on was shut or unproven when it began.
         let isSick: Bool
+        /// Those that it passed, which may not be its destination's any more.
+        let gates: [Gate]
         var isCancelled = false
     }
 

@@ -13,7 +13,10 @@ struct StatusAssembly {
 
     var streams: [StatusReport.Stream] {
         let counted = Dictionary(uniqueKeysWithValues: snapshot.streams.map { ($0.id, $0) })
-        return delivery.map { status in
+        return delivery.compactMap { status in
+            let queued = counted[status.id]?.totals.queuedEvents ?? 0
+            // Left the configuration, and nothing of it is left here.
+            if status.parkedBecause != nil, queued == 0 { return nil }
             var stream = StatusReport.Stream()
             stream.name = status.destination.stream
             stream.region = status.destination.region
