@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+import CSQLite
+
+/// The queued events of one destination, as the writer changes them.
+final class EventTable {
+    private let insertStatement: SQLiteStatement
+    private let sizes: SQLiteStatement
+    private let ages: SQLiteStatement
+    private let delete: SQLiteStatement
+    private let deleteOne: SQLiteStatement
+    private let lastStatement: SQLiteStatement
+    private let bury: SQLiteStatement
+    private let id: DestinationID
+    private var runs: [(first: EventID, last: EventID)] = []
+    private let handle: OpaquePointer
+
+    init(_ connection: borrowing SQLiteConnection, _ id: DestinationID) throws(QueueError) {
+        self.id = id
+        handle = connection.handle
+        let name = Schema.eventTable(id)
+        insertStatement = try SQLiteStatement(connection, "INSERT INTO \(name) VALUES (?, ?, ?, ?, ?, ?)")
+        sizes = try SQLiteStatement(
+            connection,
+            "SELECT id, \(Schema.rowBytes) FROM \(name) WHERE id >= ? ORDER BY id"
+        )
+        ages = try SQLiteStatement(
+            connection,
+            "SELECT id, accepted_ms, \(Schema.rowBytes) FROM \(name) ORDER BY id"
+        )
+        delete = try SQLiteStatement(connection, "DELETE FROM \(name) WHERE id BETWEEN ? AND ?")
+        deleteOne = try SQLiteStatement(connection, "DELETE FROM \(name) WHERE id = ?")
+        lastStatement = try SQLiteStatement(connection, "SELECT id FROM \(name) ORDER BY id DESC LIMIT 1")
+        bury = try SQLiteStatement(
+            connection,
+            """
+            INSERT OR REPLACE INTO dead_letter
+                (id, destination, key, hash_key, accepted_ms, dead_ms, crc, code, reason, data)
+            SELECT id, \(id.rawValue), key, hash_key, accepted_ms, ?2, crc, ?3, ?4, data FROM \(name) WHERE id = ?1
+            """
+        )
+    }
+
+    func insert(_ event: NewEvent, id: EventID, acceptedMS: Int64) throws(QueueError) {
+        var key = event.key.partitionKey
+        var hashKey = event.key.explicitHashKey
+        try key.withBytes { (key) throws(QueueError) in
+            try hashKey.withBytes { (hashKey) throws(QueueError) in
+                try event.data.withUnsafeBytes { (data) throws(QueueError) in
+                    try insert(Row(key: key, hashKey: hashKey, data: data), id: id, acceptedMS: acceptedMS)
+                }
+            }
+        }
+    }
+
+    func insert(_ row: Row, id: EventID, acceptedMS: Int64) throws(QueueError) {
+        try insert(row, crc: row.checksum, id: id, acceptedMS: acceptedMS)
+    }
+
+    func insert(_ row: Row, crc: UInt32, id: EventID, acceptedMS: Int64) throws(QueueError) {
+        try insertStatement.bind(1, id)
+        try insertStatement.bind(2, inPlace: row.key)
+        try insertStatement.bind(3, inPlace: row.hashKey)
+        try insertStatement.bind(4, acceptedMS)
+        try insertStatement.bind(5, Int64(crc))
+        try insertStatement.bind(6, inPlace: row.data)
+        try insertStatement.run()
+    }
+
+    // MARK: Removing
+
+    /// Deletes those of `ids`, ascending, that are there.
+    ///
+    /// Neighbours in the table go in one statement, also where ids between them belong to other destinations.
+    func remove(_ ids: [EventID]) throws(QueueError) -> RemovedRows {
+        var removed = RemovedRows()
+        var next = 0
+        while next < ids.count { try findRuns(of: ids, from: &next, removed: &removed) }
+        for run in runs { try remove(run.first, through: run.last, counting: &removed) }
+        runs.removeAll(keepingCapacity: true)
+        return removed
+    }
+
+    /// Walks the table from `ids[next]` on; stops early where it meets many rows that were not asked for.
+    private func findRuns(of ids: [EventID], from next: inout Int, removed: inout RemovedRows) throws(QueueError) {
+        try sizes.bind(1, ids[next])
+        defer { sizes.reset() }
+        var isRunning = false
+        var strangers = 0
+        while next < ids.count {
+            guard try sizes.step() else {
+                next = ids.count
+                return
+            }
+            let row = EventID(sizes.integer(0))
+            while next < ids.count, ids[next] < row { next += 1 }
+            if next < ids.count, ids[next] == row {
+                removed.bytes += sizes.integer(1) + QueueTotals.eventOverhead
+                if isRunning { runs[runs.count - 1].last = row } else { runs.append((row, row)) }
+                isRunning = true
+                next += 1
+            } else {
+                isRunning = false
+                strangers += 1
+                if strangers == 16 { return }
+            }
+        }
+    }
+
+    private func remove(_ first: EventID, through last: EventID, counting removed: inout RemovedRows)
+        throws(QueueError)
+    {
+        if first == last {
+            try deleteOne.bind(1, first)
+            try deleteOne.run()
+        } else {
+            try delete.bind(1, first)
+            try delete.bind(2, last)
+            try delete.run()
+        }
+        let changes = Int(sqlite3_changes64(handle))
+        guard changes > 0 else { return }
+        if removed.count == 0 { removed.first = first }
+        removed.count += changes
+        removed.through = last
+    }
+
+    /// Deletes the oldest events: as few as free `bytes`, and at least one if there is one.
+    func removeOldest(freeing bytes: Int64) throws(QueueError) -> RemovedRows {
+        try removePrefix { _, freed in freed < bytes }
+    }
+
+    /// Deletes the events from the oldest on that were accepted at `cutoff` or before, up to `limit` of them.
+    func removeOldest(acceptedThrough cutoff: Int64, limit: Int) throws(QueueError) -> RemovedRows {
+        var left = limit
+        return try removePrefix { acceptedMS, _ in
+            guard acceptedMS <= cutoff, left > 0 else { return false }
+            left -= 1
+            return true
+        }
+    }
+
+    private func removePrefix(while isWanted: (_ acceptedMS: Int64, _ freed: Int64) -> Bool)
+        throws(QueueError) -> RemovedRows
+    {
+        var bytes: Int64 = 0
+        var first = EventID.zero
+        var last = EventID.zero
+        do {
+            defer { ages.reset() }
+            while try ages.step() {
+                guard isWanted(ages.integer(1), bytes) else { break }
+                last = EventID(ages.integer(0))
+                if first == .zero { first = last }
+                bytes += ages.integer(2) + QueueTotals.eventOverhead
+            }
+        }
+        var removed = RemovedRows()
+        guard last != .zero else { return removed }
+        try remove(first, through: last, counting: &removed)
+        removed.bytes = bytes
+        return removed
+    }
+
+    /// Moves an event to the dead letters; whether it was there.
+    func bury(_ letter: DeadLetter, deadMS: Int64) throws(QueueError) -> RemovedRows {
+        try bury.bind(1, letter.id)
+        try bury.bind(2, deadMS)
+        try bury.bind(3, letter.code)
+        try bury.bind(4, letter.reason)
+        try bury.run()
+        guard sqlite3_changes64(handle) > 0 else { return RemovedRows() }
+        return try remove([letter.id])
+    }
+
+    // MARK: Ends
+
+    func first() throws(QueueError) -> Ledger.Head? {
+        defer { ages.reset() }
+        guard try ages.step() else { return nil }
+        return Ledger.Head(id: EventID(ages.integer(0)), acceptedMS: ages.integer(1))
+    }
+
+    func last() throws(QueueError) -> EventID {
+        defer { lastStatement.reset() }
+        return try lastStatement.step() ? EventID(lastStatement.integer(0)) : .zero
+    }
+}
+
+extension String {
+    /// `withUTF8` with a typed error.
+    @inline(__always)
+    fileprivate mutating func withBytes(_ body: (UnsafeRawBufferPointer) throws(QueueError) -> Void)
+        throws(QueueError)
+    {
+        let failure: QueueError? = withUTF8 { utf8 in
+            do throws(QueueError) {
+                try body(UnsafeRawBufferPointer(utf8))
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// What of an event is stored as bytes.
+struct Row {
+    let key: UnsafeRawBufferPointer
+    let hashKey: UnsafeRawBufferPointer
+    let data: UnsafeRawBufferPointer
+
+    var quotaBytes: Int64 { Int64(data.count + key.count + hashKey.count) + QueueTotals.eventOverhead }
+
+    var checksum: UInt32 {
+        var crc = CRC32C()
+        crc.update(key)
+        crc.update(hashKey)
+        crc.update(data)
+        return crc.value
+    }
+}

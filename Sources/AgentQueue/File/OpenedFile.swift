@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+import CSQLite
+import Glibc
+
+/// The queue file, opened for the writer, repaired first where it is damaged.
+struct OpenedFile {
+    let file: WriteConnection
+    let ledger: Ledger
+    let clock: AgentClock
+
+    init(_ settings: QueueSettings, clocks: QueueClocks, observer: (any QueueObserver)?) throws(QueueError) {
+        let uptime = clocks.uptimeNS()
+        let wall = clocks.wallMS()
+        let isTrusted = clocks.isWallTrusted()
+        let fresh = AgentClock.Mark(
+            agentMS: wall,
+            wallMS: wall,
+            isWallTrusted: isTrusted,
+            boot: clocks.boot,
+            uptimeNS: uptime
+        )
+        try Salvage.finishInterrupted(path: settings.path, wallMS: wall)
+        do throws(QueueError) {
+            try Self.inspect(settings.path)
+            (file, ledger) = try Self.open(settings, clock: fresh)
+        } catch {
+            guard case .damaged = error else { throw error }
+            let outcome = try Salvage.replace(settings, known: nil, clock: fresh, because: error)
+            observer?.noticed(outcome.notice)
+            (file, ledger) = try Self.open(settings, clock: fresh)
+        }
+        clock = AgentClock(
+            resuming: try file.clockMark(),
+            wallMS: wall,
+            isWallTrusted: isTrusted,
+            boot: clocks.boot,
+            uptimeNS: uptime
+        )
+    }
+
+    private static func open(_ settings: QueueSettings, clock: AgentClock.Mark) throws(QueueError) -> (
+        WriteConnection, Ledger
+    ) {
+        let file = try WriteConnection(settings, clock: clock)
+        return (file, try file.ledger())
+    }
+
+    /// Tells what SQLite would not call damage: it takes an empty file for a new database, and throws its WAL away.
+    private static func inspect(_ path: String) throws(QueueError) {
+        guard let identity = FileIdentity(path) else { return }
+        if identity.size == 0 {
+            guard let log = FileIdentity(path + "-wal"), log.size > 0 else { return }
+            throw .damaged(operation: "open \(path)", message: "the file is empty", code: SQLITE_NOTADB)
+        }
+        guard let head = readHead(of: path, count: 16) else {
+            throw .system(operation: "read", path: path, errno: errno)
+        }
+        guard head.elementsEqual("SQLite format 3\0".utf8) else {
+            throw .damaged(operation: "open \(path)", message: "it is not a database", code: SQLITE_NOTADB)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+public import AgentCore
+
+/// Hears what happens in the queue file. Called on the writer's queue, in order: hop off it, and do not block.
+public protocol QueueObserver: AnyObject, Sendable {
+    /// After the commit, and after those were answered whose events are in it. An event that the same commit
+    /// appended and evicted again is not among `appended`.
+    func committed(_ commit: Commit)
+    func noticed(_ notice: QueueNotice)
+}
+
+/// What an operator should hear of.
+public enum QueueNotice: Hashable, Sendable {
+    /// The queue lies on a file system that may lose it: `kind` is `tmpfs`, `overlay` or `network`.
+    case riskyFileSystem(path: String, kind: String)
+    /// A damaged file was moved to `aside`; `carried` events were read from it, `lost` were not.
+    case damaged(aside: String, message: String, carried: Int64, lost: Int64)
+    /// A commit failed; the file is being opened again.
+    case commitFailed(message: String)
+    /// The file could not be opened again; tried again later.
+    case reopenFailed(message: String)
+    case reopened
+    /// The file was deleted or replaced: no new events until a restart, the queued ones are still delivered.
+    case tampered(path: String)
+    /// The disk is full: no new events, deliveries go on.
+    case diskFull(freeBytes: Int64)
+    case diskHasRoom
+    /// The limit of the dead letters was reached, and the oldest went.
+    case deadLettersPurged(count: Int)
+    /// The disk space set aside for a full disk could not be had.
+    case reserveMissing(message: String)
+}
+
+/// A destination as the file had it when it was opened.
+public struct QueuedDestination: Sendable {
+    public let id: DestinationID
+    public let destination: Destination
+    public let isPaused: Bool
+    public let queuedEvents: Int64
+    public let queuedBytes: Int64
+    /// ``EventID/zero`` where it has no events.
+    public let first: EventID
+    public let last: EventID
+}

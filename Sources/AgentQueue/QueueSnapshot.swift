@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+public import AgentCore
+import Synchronization
+
+/// The queue as one commit left it.
+public struct QueueSnapshot: Sendable {
+    public struct Stream: Sendable {
+        public let id: DestinationID
+        public let destination: Destination
+        public let isPaused: Bool
+        /// 0: no limit of its own.
+        public let maxBytes: Int64
+        public let totals: QueueTotals
+        /// On the agent's clock; `nil` while it has no events.
+        public let oldestAge: Duration?
+    }
+
+    /// One for each destination that ever had events, and those that events were refused for.
+    public let streams: [Stream]
+    /// Of all destinations together.
+    public let totals: QueueTotals
+    public let maxBytes: Int64
+    public let oldestAge: Duration?
+    /// The highest id given out, ``EventID/zero`` before the first.
+    public let lastID: EventID
+    /// The file was deleted or replaced underneath the agent.
+    public let isTampered: Bool
+    /// Why the file cannot be used at the moment; `nil` where it can.
+    public let unavailable: String?
+}
+
+/// What all threads may see of the writer: set once a commit.
+final class PublishedState: Sendable {
+    private struct State {
+        var ledger: Ledger
+        var maxBytes: Int64
+        var isTampered = false
+        var unavailable: String?
+    }
+
+    private let state: Mutex<State>
+
+    init(_ ledger: Ledger, maxBytes: Int64) { state = Mutex(State(ledger: ledger, maxBytes: maxBytes)) }
+
+    func setMaxBytes(_ maxBytes: Int64) { state.withLock { $0.maxBytes = maxBytes } }
+    func set(_ ledger: Ledger) { state.withLock { $0.ledger = ledger } }
+    func setTampered() { state.withLock { $0.isTampered = true } }
+    func setUnavailable(_ reason: String?) { state.withLock { $0.unavailable = reason } }
+
+    func snapshot(agentNow: Int64) -> QueueSnapshot {
+        let state = state.withLock { $0 }
+        func age(_ head: Ledger.Head?) -> Duration? {
+            head.map { .milliseconds(max(0, agentNow - $0.acceptedMS)) }
+        }
+        let accounts = state.ledger.accounts
+        return QueueSnapshot(
+            streams: accounts.map {
+                QueueSnapshot.Stream(
+                    id: $0.id,
+                    destination: $0.destination,
+                    isPaused: $0.isPaused,
+                    maxBytes: $0.maxBytes,
+                    totals: $0.totals,
+                    oldestAge: age($0.head)
+                )
+            },
+            totals: state.ledger.totals,
+            maxBytes: state.maxBytes,
+            oldestAge: accounts.compactMap { age($0.head) }.max(),
+            lastID: EventID(state.ledger.nextID.rawValue - 1),
+            isTampered: state.isTampered,
+            unavailable: state.unavailable
+        )
+    }
+}

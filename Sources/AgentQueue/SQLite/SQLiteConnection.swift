@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import CSQLite
+
+/// Turns a result code into an error, with the connection's message as it is now.
+@inline(__always)
+func check(_ result: Int32, _ operation: @autoclosure () -> String, _ handle: OpaquePointer?) throws(QueueError) {
+    if result == SQLITE_OK || result == SQLITE_ROW || result == SQLITE_DONE { return }
+    throw failure(result, operation(), handle)
+}
+
+@inline(never)
+private func failure(_ result: Int32, _ operation: String, _ handle: OpaquePointer?) -> QueueError {
+    let message = String(cString: handle.map { sqlite3_errmsg($0) } ?? sqlite3_errstr(result))
+    let code = handle.map { sqlite3_extended_errcode($0) } ?? result
+    return switch result & 0xff {
+    case SQLITE_FULL: .full(operation: operation, message: message, code: code)
+    case SQLITE_CORRUPT, SQLITE_NOTADB: .damaged(operation: operation, message: message, code: code)
+    default: .storage(operation: operation, message: message, code: code)
+    }
+}
+
+/// An open database. Used by one thread at a time: the owner's serial queue.
+struct SQLiteConnection: ~Copyable {
+    let handle: OpaquePointer
+
+    /// - Parameter vfs: the name of a registered VFS; `nil` is SQLite's default one.
+    init(path: String, flags: Int32, vfs: String? = nil) throws(QueueError) {
+        var opened: OpaquePointer?
+        let result = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs)
+        guard result == SQLITE_OK, let opened else {
+            // A handle may come back with an error too: <https://sqlite.org/c3ref/open.html>.
+            let error = failure(result, "open \(path)", opened)
+            sqlite3_close_v2(opened)
+            throw error
+        }
+        handle = opened
+    }
+
+    // Waits for statements that outlive it, so the order of release does not matter:
+    // <https://sqlite.org/c3ref/close.html>.
+    deinit { sqlite3_close_v2(handle) }
+
+    /// Runs statements that return nothing of interest.
+    func execute(_ sql: String) throws(QueueError) {
+        try check(sqlite3_exec(handle, sql, nil, nil, nil), sql, handle)
+    }
+
+    /// The first column of the first row, 0 where there is none.
+    func integer(_ sql: String) throws(QueueError) -> Int64 {
+        let statement = try SQLiteStatement(self, sql)
+        return try statement.step() ? statement.integer(0) : 0
+    }
+
+    func text(_ sql: String) throws(QueueError) -> String {
+        let statement = try SQLiteStatement(self, sql)
+        return try statement.step() ? statement.text(0) : ""
+    }
+
+    var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+    /// Rows changed by the last statement.
+    var changes: Int { Int(sqlite3_changes64(handle)) }
+
+    func configure(_ option: Int32, _ value: Int32) throws(QueueError) {
+        try check(agent_sqlite3_db_config_int(handle, option, value), "sqlite3_db_config", handle)
+    }
+}

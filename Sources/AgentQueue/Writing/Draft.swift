@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+
+/// What a transaction will have done once it is committed.
+struct Draft {
+    private(set) var commit = Commit()
+    private(set) var answers = Answers()
+    private var replies: [(order: Order, count: Int)] = []
+    /// Events by destination, as they were appended.
+    private var appended: [(position: Int, id: DestinationID, events: [StoredEvent])] = []
+    /// Whether it writes anything but counts.
+    private(set) var changesFile = false
+
+    mutating func append(_ event: StoredEvent, to id: DestinationID, at position: Int) {
+        changesFile = true
+        if let last = appended.last, last.position == position {
+            appended[appended.count - 1].events.append(event)
+        } else if let known = appended.firstIndex(where: { $0.position == position }) {
+            appended[known].events.append(event)
+        } else {
+            appended.append((position, id, [event]))
+        }
+    }
+
+    mutating func store(_ request: AppendRequest, first: EventID) {
+        answers.add(.stored(first: first), to: request)
+        guard request.awaitsDelivery else { return }
+        for offset in request.events.indices {
+            commit.awaited.append(
+                Commit.Awaited(
+                    id: EventID(first.rawValue + Int64(offset)),
+                    token: request.token,
+                    receiver: request.receiver
+                )
+            )
+        }
+    }
+
+    mutating func refuse(_ request: AppendRequest, _ refusal: AppendRefusal) {
+        answers.add(.refused(refusal), to: request)
+    }
+
+    mutating func settle(_ settlement: Settlement) {
+        changesFile = true
+        commit.settled.append(settlement)
+    }
+
+    mutating func bury(_ letter: DeadLetter) {
+        changesFile = true
+        commit.deadLettered.append(letter)
+    }
+
+    mutating func remove(_ rows: RemovedRows, of id: DestinationID, cause: Commit.RemovalCause) {
+        guard rows.count > 0 else { return }
+        changesFile = true
+        commit.removed.append(
+            Commit.Removal(destination: id, through: rows.through, count: rows.count, cause: cause)
+        )
+        for index in appended.indices where appended[index].id == id {
+            appended[index].events.removeAll { $0.id <= rows.through }
+        }
+    }
+
+    mutating func reply(to order: Order, count: Int) {
+        changesFile = true
+        replies.append((order, count))
+    }
+
+    /// Call once, when all is in.
+    mutating func finish() {
+        commit.appended = appended.compactMap { entry in
+            entry.events.isEmpty ? nil : Commit.Appended(destination: entry.id, events: entry.events)
+        }
+        appended = []
+    }
+
+    /// Its senders have been answered otherwise.
+    mutating func forgetAnswers() {
+        answers = Answers()
+        replies = []
+    }
+
+    func sendReplies() {
+        for (order, count) in replies { order.reply(.success(count)) }
+    }
+}
+
+/// Answers, gathered so that each receiver is called once.
+struct Answers {
+    private var receivers: [(receiver: any AppendReceiver, answers: [AppendAnswer])] = []
+    private var positions: [ObjectIdentifier: Int] = [:]
+
+    mutating func add(_ outcome: AppendAnswer.Outcome, to request: AppendRequest) {
+        let answer = AppendAnswer(token: request.token, outcome: outcome)
+        if let last = receivers.last, last.receiver === request.receiver {
+            receivers[receivers.count - 1].answers.append(answer)
+            return
+        }
+        let identity = ObjectIdentifier(request.receiver)
+        if let position = positions[identity] {
+            receivers[position].answers.append(answer)
+        } else {
+            positions[identity] = receivers.count
+            receivers.append((request.receiver, [answer]))
+        }
+    }
+
+    func send() {
+        for (receiver, answers) in receivers { receiver.appended(answers) }
+    }
+
+    static func refuse(_ requests: [AppendRequest], _ refusal: AppendRefusal) {
+        var answers = Answers()
+        for request in requests { answers.add(.refused(refusal), to: request) }
+        answers.send()
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+
+/// How events leave the queue, and come back to it from the dead letters.
+extension Writer {
+    func settle(_ settlement: Settlement, _ draft: inout Draft, _ file: WriteConnection) throws(QueueError) {
+        draft.settle(settlement)
+        guard let position = ledger.position(of: settlement.destination), ledger.accounts[position].isStored else {
+            return
+        }
+        let table = try file.table(settlement.destination)
+        let rows = try table.remove(settlement.ids)
+        ledger.delivered(rows, at: position)
+        try updateHead(at: position, table, after: rows)
+    }
+
+    func bury(_ letter: DeadLetter, _ draft: inout Draft, _ file: WriteConnection) throws(QueueError) {
+        draft.bury(letter)
+        guard let position = ledger.position(of: letter.destination), ledger.accounts[position].isStored else {
+            return
+        }
+        let table = try file.table(letter.destination)
+        let rows = try table.bury(letter, deadMS: agentNow)
+        ledger.buried(rows, at: position)
+        try updateHead(at: position, table, after: rows)
+    }
+
+    /// Purges the oldest dead letters while there are more than the operator allows.
+    func enforceDeadLetterLimit(_ file: WriteConnection) throws(QueueError) {
+        let letters = try file.deadLetterTable()
+        var purged = 0
+        while ledger.deadEvents > settings.maxDeadLetters || ledger.deadBytes > settings.maxDeadLetterBytes {
+            guard let oldest = try letters.oldest() else { break }
+            try letters.remove(oldest.id)
+            purged += 1
+            if let position = ledger.position(of: oldest.destination) {
+                ledger.purged(1, bytes: oldest.bytes, at: position)
+            }
+        }
+        if purged > 0 { observer?.noticed(.deadLettersPurged(count: purged)) }
+    }
+
+    func carryOut(_ order: Order, _ draft: inout Draft, _ file: WriteConnection) throws(QueueError) {
+        switch order.action {
+        case .requeue(let ids):
+            var count = 0
+            for id in ids where try requeue(id, &draft, file) { count += 1 }
+            draft.reply(to: order, count: count)
+        case .purge(let ids):
+            var count = 0
+            for id in ids where try purge(id, file) { count += 1 }
+            draft.reply(to: order, count: count)
+        case .setPaused(let isPaused, let id):
+            let position = position(of: id)
+            _ = try storedTable(position, file)
+            try file.setPaused(isPaused, id)
+            ledger.setPaused(isPaused, at: position)
+            draft.reply(to: order, count: 0)
+        }
+    }
+
+    /// Puts a dead letter at the tail of its destination, with a new id and a new age; whether it was there.
+    private func requeue(_ letter: EventID, _ draft: inout Draft, _ file: WriteConnection) throws(QueueError) -> Bool {
+        let letters = try file.deadLetterTable()
+        let id = ledger.nextID
+        let now = agentNow
+        let found = try letters.with(letter) {
+            (destination, row, crc) throws(QueueError) -> (Int, StoredEvent, Int64) in
+            let position = self.position(of: destination)
+            // The checksum of old goes with it: what rotted among the dead letters is found when it is read.
+            try storedTable(position, file).insert(row, crc: crc, id: id, acceptedMS: now)
+            return (position, StoredEvent(row, id: id, acceptedMS: now), row.quotaBytes)
+        }
+        guard let (position, event, bytes) = found else { return false }
+        try letters.remove(letter)
+        ledger.nextID = EventID(id.rawValue + 1)
+        ledger.requeued(1, bytes: bytes, to: position, head: Ledger.Head(id: id, acceptedMS: now), last: id)
+        draft.append(event, to: ledger.accounts[position].id, at: position)
+        return true
+    }
+
+    private func purge(_ letter: EventID, _ file: WriteConnection) throws(QueueError) -> Bool {
+        let letters = try file.deadLetterTable()
+        let found = try letters.with(letter) { (destination, row, _) throws(QueueError) in
+            (destination, row.quotaBytes)
+        }
+        guard let (destination, bytes) = found else { return false }
+        try letters.remove(letter)
+        if let position = ledger.position(of: destination) { ledger.purged(1, bytes: bytes, at: position) }
+        return true
+    }
+}
+
+extension StoredEvent {
+    init(_ row: Row, id: EventID, acceptedMS: Int64) {
+        self.init(
+            id: id,
+            key: EventKey(
+                partitionKey: String(decoding: row.key, as: UTF8.self),
+                explicitHashKey: row.hashKey.isEmpty ? "" : String(decoding: row.hashKey, as: UTF8.self)
+            ),
+            acceptedMS: acceptedMS,
+            data: Payload(copying: row.data)
+        )
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+import CSQLite
+import Dispatch
+
+/// What the writer does between commits, and when nobody asks anything of it.
+extension Writer {
+    /// Free pages that are kept for the next events, in pages of 4 KiB.
+    private static let keptFreePages: Int64 = 256
+    /// Pages given back in one transaction: a few milliseconds.
+    private static let vacuumSlice = 128
+    private static let expirySlice = 2000
+
+    func afterCommit(_ file: WriteConnection) {
+        if file.walFrames >= settings.walFrames { checkpoint(file) }
+        planUpkeep()
+    }
+
+    private func checkpoint(_ file: WriteConnection) {
+        do throws(QueueError) {
+            // Held up by a reader, it is tried again after the next commit; readers are brief.
+            _ = try file.checkpoint(SQLITE_CHECKPOINT_RESTART)
+        } catch .full {
+            if reserve.release() {
+                isReserveSpent = true
+                noticeDisk(full: true, free: freeDiskBytes(at: settings.path) ?? 0)
+                checkpoint(file)
+            }
+        } catch {
+            // What is in the WAL stays there, durable; opening again shows whether the disk still works.
+            observer?.noticed(.commitFailed(message: error.description))
+            if !isTampered { reopen() }
+        }
+    }
+
+    func planUpkeep() {
+        guard !isUpkeepPlanned, !isClosed else { return }
+        isUpkeepPlanned = true
+        queue.asyncAfter(deadline: .now() + .seconds(1)) { [weak self] in
+            guard let self else { return }
+            self.isUpkeepPlanned = false
+            if self.upkeep() { self.planUpkeep() }
+        }
+    }
+
+    /// Whether there is more to do later. On `queue`.
+    func upkeep() -> Bool {
+        dispatchPrecondition(condition: .onQueue(queue))
+        guard !isClosed else { return false }
+        let wasIdle = isIdle
+        isIdle = true
+        payDebts()
+        expire()
+        sync()
+        restoreReserve()
+        let mayVacuum = wasIdle && vacuum()
+        let mayExpire = settings.maxAge != nil && ledger.accounts.contains { $0.head != nil }
+        return !wasIdle || mayVacuum || mayExpire || isReserveSpent || !owed.isEmpty || isDiskFull
+    }
+
+    /// Makes durable what was left to the operating system, so that a power cut repeats a second of it at most.
+    private func sync() {
+        let hasCounts = ledger.accounts.contains { $0.isTouched && $0.isStored }
+        guard hasUnsynced || hasCounts, let file else { return }
+        let before = ledger
+        do throws(QueueError) {
+            try file.begin(synced: settings.durability == .full)
+            ledger.serial += 1
+            try file.write(&ledger, clock: clockMark())
+            try file.commit()
+            hasUnsynced = false
+            publish()
+        } catch {
+            failed(Work(), error, file, before: before)
+        }
+    }
+
+    /// Removes what is older than `queue.max_age`, oldest first, a slice at a time.
+    func expire() {
+        guard let maxAge = settings.maxAge, let file else { return }
+        let cutoff = agentNow - maxAge.wholeMilliseconds
+        let due = { (head: Ledger.Head?) in head.map { $0.acceptedMS <= cutoff } ?? false }
+        guard ledger.accounts.contains(where: { due($0.head) }) else { return }
+        let before = ledger
+        var draft = Draft()
+        do throws(QueueError) {
+            try file.begin(synced: settings.durability == .full)
+            ledger.serial += 1
+            for position in ledger.accounts.indices where due(ledger.accounts[position].head) {
+                let id = ledger.accounts[position].id
+                let table = try file.table(id)
+                let rows = try table.removeOldest(acceptedThrough: cutoff, limit: Self.expirySlice)
+                ledger.removed(rows, cause: .expired, at: position)
+                try updateHead(at: position, table, after: rows)
+                draft.remove(rows, of: id, cause: .expired)
+            }
+            draft.finish()
+            try file.write(&ledger, clock: clockMark())
+        } catch {
+            return failed(Work(), error, file, before: before)
+        }
+        do throws(QueueError) { try file.commit() } catch { return commitFailed(Work(), draft, error) }
+        hasUnsynced = hasUnsynced && settings.durability != .full
+        conclude(draft)
+        if ledger.accounts.contains(where: { due($0.head) }) { queue.async { [weak self] in self?.expire() } }
+    }
+
+    func reconfigure(_ new: QueueSettings) {
+        dispatchPrecondition(condition: .onQueue(queue))
+        settings.maxBytes = new.maxBytes
+        settings.minFreeDisk = new.minFreeDisk
+        settings.whenFull = new.whenFull
+        settings.maxAge = new.maxAge
+        settings.durability = new.durability
+        settings.maxDeadLetters = new.maxDeadLetters
+        settings.maxDeadLetterBytes = new.maxDeadLetterBytes
+        published.setMaxBytes(new.maxBytes)
+        planUpkeep()
+    }
+
+    func restoreReserve() {
+        guard !reserve.isHeld, reserve.bytes > 0, let free = freeDiskBytes(at: settings.path) else { return }
+        guard free >= settings.minFreeDisk + reserve.bytes else { return }
+        do throws(QueueError) {
+            try reserve.take()
+            isReserveSpent = false
+            noticeDisk(full: false, free: free)
+        } catch {
+            observer?.noticed(.reserveMissing(message: error.description))
+        }
+    }
+
+    /// Gives free pages back to the file system; whether there are more. Stops as soon as there is work.
+    private func vacuum() -> Bool {
+        guard let file, !isTampered else { return false }
+        do throws(QueueError) {
+            let free = try file.freePages()
+            guard free > Self.keptFreePages else {
+                if file.walFrames > 0 { checkpoint(file) }
+                return false
+            }
+            try file.vacuum(pages: min(Self.vacuumSlice, Int(free - Self.keptFreePages)))
+            if file.walFrames >= settings.walFrames { checkpoint(file) }
+            queue.async { [weak self] in
+                guard let self, self.isIdle, !self.isClosed else { return }
+                _ = self.vacuum()
+            }
+            return true
+        } catch {
+            failed(Work(), error, file, before: ledger)
+            return false
+        }
+    }
+
+    // MARK: The end
+
+    /// Commits what waits, makes it durable, and closes the file. On `queue`.
+    func close() {
+        dispatchPrecondition(condition: .onQueue(queue))
+        guard !isClosed else { return }
+        drainAll()
+        payDebts()
+        hasUnsynced = true
+        sync()
+        isClosed = true
+        reader.close()
+        if let file, !isTampered {
+            // The WAL is in order either way; this only makes the next start quicker.
+            do throws(QueueError) { try file.closeCleanly() } catch {
+                observer?.noticed(.commitFailed(message: error.description))
+            }
+        }
+        file = nil
+        lock = nil
+        published.setUnavailable("the agent has stopped")
+    }
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+import CSQLite
+import Dispatch
+
+/// Changes the file: one thread at a time, one transaction for all the work that waits.
+// SAFETY: everything that varies is touched on `queue` only, as each entry point checks.
+final class Writer: @unchecked Sendable {
+    /// A group of appends is closed at this many bytes.
+    static let groupBytes: Int64 = 4 << 20
+
+    let queue = DispatchQueue(label: "agentd.queue.writer", qos: .userInitiated)
+    let mailbox = Mailbox()
+    let registry: Registry
+    let reader: Reader
+    let published: PublishedState
+    let clocks: QueueClocks
+    let observer: (any QueueObserver)?
+
+    var settings: QueueSettings
+    var lock: QueueLock?
+    /// `nil` while the disk does not let it be opened, and after the end.
+    var file: WriteConnection?
+    var ledger: Ledger
+    let clock: AgentClock
+    var reserve: DiskReserve
+    /// Taken off the mailbox, and not yet committed.
+    var backlog = Work()
+    /// Settlements and dead letters of commits that failed: done again when the file lets them.
+    var owed = Work()
+    /// What was in a commit of which nobody knows yet whether it is stored.
+    var undecided: (draft: Draft, serial: Int64)?
+    var isTampered = false
+    var isDiskFull = false
+    var isReserveSpent = false
+    var isClosed = false
+    /// Whether a commit was left to the operating system to write.
+    var hasUnsynced = false
+    var isUpkeepPlanned = false
+    var isIdle = true
+    var reopenDelayMS = 100
+    private var charges: [Charge] = []
+
+    init(
+        settings: QueueSettings,
+        opened: OpenedFile,
+        lock: consuming QueueLock,
+        clocks: QueueClocks,
+        reader: Reader,
+        observer: (any QueueObserver)?
+    ) {
+        self.settings = settings
+        self.lock = consume lock
+        self.clocks = clocks
+        self.reader = reader
+        self.observer = observer
+        file = opened.file
+        ledger = opened.ledger
+        clock = opened.clock
+        registry = Registry(opened.ledger)
+        published = PublishedState(opened.ledger, maxBytes: settings.maxBytes)
+        reserve = DiskReserve(queuePath: settings.path, bytes: settings.reserveBytes)
+    }
+
+    // MARK: Work comes in
+
+    /// Any thread.
+    func add(_ change: (inout Work) -> Void, orElse closed: () -> Void) {
+        switch mailbox.add(change) {
+        case .wake: queue.async { self.drain() }
+        case .added: break
+        case .closed: closed()
+        }
+    }
+
+    /// Commits one group, and comes again for the rest, so that upkeep gets its turns in between.
+    private func drain() {
+        dispatchPrecondition(condition: .onQueue(queue))
+        backlog.append(mailbox.takeAll())
+        guard !backlog.isEmpty else { return }
+        isIdle = false
+        commit(backlog.takeGroup(bytes: Self.groupBytes))
+        if !backlog.isEmpty, !isClosed { queue.async { self.drain() } }
+    }
+
+    /// Commits all that waits. On `queue`.
+    func drainAll() {
+        dispatchPrecondition(condition: .onQueue(queue))
+        backlog.append(mailbox.takeAll())
+        while !backlog.isEmpty { commit(backlog.takeGroup(bytes: Self.groupBytes)) }
+    }
+
+    // MARK: One transaction
+
+    /// Does the work in one transaction and answers for it, whatever happens.
+    func commit(_ work: Work) {
+        guard let file else { return postpone(work, .storage(message: unavailable.description)) }
+        var work = work
+        if !work.requests.isEmpty, let refusal = standingRefusal() {
+            refuse(&work.requests, refusal)
+        }
+        guard !work.isEmpty else { return }
+        let before = ledger
+        ledger.serial += 1
+        var draft = Draft()
+        do throws(QueueError) {
+            let synced = settings.durability == .full && work.wantsSync
+            try file.begin(synced: synced)
+            try fill(&draft, with: work, file)
+            draft.finish()
+            guard draft.changesFile else {
+                // Nothing but refusals: their counts wait for the next commit.
+                try file.rollback()
+                publish()
+                return draft.answers.send()
+            }
+            if !isTampered, !file.isInPlace {
+                try file.rollback()
+                ledger = before
+                noticeTampering()
+                return commit(work)
+            }
+            try file.write(&ledger, clock: clockMark())
+            hasUnsynced = hasUnsynced && !synced || !synced
+        } catch {
+            return failed(work, error, file, before: before)
+        }
+        do throws(QueueError) {
+            try file.commit()
+        } catch {
+            if case .full = error { return failed(work, error, file, before: before) }
+            return commitFailed(work, draft, error)
+        }
+        conclude(draft)
+        afterCommit(file)
+    }
+
+    private func fill(_ draft: inout Draft, with work: Work, _ file: WriteConnection) throws(QueueError) {
+        for settlement in work.settlements { try settle(settlement, &draft, file) }
+        for letter in work.letters { try bury(letter, &draft, file) }
+        if !work.letters.isEmpty { try enforceDeadLetterLimit(file) }
+        for order in work.orders { try carryOut(order, &draft, file) }
+        guard !work.requests.isEmpty else { return }
+        let now = agentNow
+        for request in work.requests { try append(request, now, &draft, file) }
+    }
+
+    /// Tells everybody. The answers go first, so that nobody hears of a delivery before hearing of the append.
+    func conclude(_ draft: Draft) {
+        publish()
+        draft.answers.send()
+        draft.sendReplies()
+        observer?.committed(draft.commit)
+    }
+
+    // MARK: Appending
+
+    private func append(_ request: AppendRequest, _ now: Int64, _ draft: inout Draft, _ file: WriteConnection)
+        throws(QueueError)
+    {
+        guard let first = request.events.first else {
+            return draft.store(request, first: ledger.nextID)
+        }
+        charge(request)
+        if let refusal = try makeRoom(&draft, file) {
+            for charge in charges { ledger.refused(charge.events, at: charge.position) }
+            return draft.refuse(request, refusal)
+        }
+        let firstID = ledger.nextID
+        var table = try storedTable(charges[0].position, file)
+        var current = first.destination
+        var position = charges[0].position
+        var id = firstID.rawValue
+        for event in request.events {
+            if event.destination != current {
+                current = event.destination
+                position = self.position(of: current)
+                table = try storedTable(position, file)
+            }
+            try table.insert(event, id: EventID(id), acceptedMS: now)
+            let stored = StoredEvent(id: EventID(id), key: event.key, acceptedMS: now, data: event.data)
+            draft.append(stored, to: current, at: position)
+            id += 1
+        }
+        ledger.nextID = EventID(id)
+        for charge in charges {
+            let ends = charges.count == 1 ? (firstID, EventID(id - 1)) : ends(of: charge, in: request, from: firstID)
+            ledger.appended(
+                charge.events,
+                bytes: charge.bytes,
+                to: charge.position,
+                head: Ledger.Head(id: ends.0, acceptedMS: now),
+                last: ends.1
+            )
+        }
+        draft.store(request, first: firstID)
+    }
+
+    /// Sums a request up by destination.
+    private func charge(_ request: AppendRequest) {
+        charges.removeAll(keepingCapacity: true)
+        var current: DestinationID?
+        var index = 0
+        for event in request.events {
+            if event.destination != current {
+                current = event.destination
+                let position = position(of: event.destination)
+                if let known = charges.firstIndex(where: { $0.position == position }) {
+                    index = known
+                } else {
+                    index = charges.count
+                    charges.append(Charge(position: position, events: 0, bytes: 0))
+                }
+            }
+            charges[index].events += 1
+            charges[index].bytes += event.queueBytes
+        }
+    }
+
+    private func ends(of charge: Charge, in request: AppendRequest, from first: EventID) -> (EventID, EventID) {
+        let id = ledger.accounts[charge.position].id
+        let offsets = request.events.indices.filter { request.events[$0].destination == id }
+        return (
+            EventID(first.rawValue + Int64(offsets.first ?? 0)), EventID(first.rawValue + Int64(offsets.last ?? 0))
+        )
+    }
+
+    /// Removes old events where that is allowed; `nil` when the charges fit.
+    private func makeRoom(_ draft: inout Draft, _ file: WriteConnection) throws(QueueError) -> AppendRefusal? {
+        let quota = Quota(maxBytes: settings.maxBytes)
+        while let refusal = quota.refusal(of: charges, in: ledger) {
+            guard settings.whenFull == .dropOldest,
+                let (position, bytes) = quota.victim(for: charges, refusedBy: refusal, in: ledger)
+            else { return refusal }
+            let id = ledger.accounts[position].id
+            let table = try file.table(id)
+            let rows = try table.removeOldest(freeing: bytes)
+            guard rows.count > 0 else { return refusal }
+            ledger.removed(rows, cause: .evicted, at: position)
+            try updateHead(at: position, table, after: rows)
+            draft.remove(rows, of: id, cause: .evicted)
+        }
+        return nil
+    }
+
+    /// Where the ledger has the destination; it is entered there when it is new.
+    func position(of id: DestinationID) -> Int {
+        if let position = ledger.position(of: id) { return position }
+        let known = registry.entry(id)
+        var account = Ledger.Account(id: id, destination: known.destination)
+        account.maxBytes = known.maxBytes
+        ledger.add(account)
+        return ledger.accounts.count - 1
+    }
+
+    /// The destination's table; made in this transaction if this is its first event.
+    func storedTable(_ position: Int, _ file: WriteConnection) throws(QueueError) -> EventTable {
+        let account = ledger.accounts[position]
+        if !account.isStored {
+            try file.create(account.id, account.destination)
+            ledger.stored(at: position)
+        }
+        return try file.table(account.id)
+    }
+
+    /// Keeps the ledger's oldest event up to date after `rows` went.
+    func updateHead(at position: Int, _ table: EventTable, after rows: RemovedRows) throws(QueueError) {
+        let account = ledger.accounts[position]
+        guard rows.count > 0, let head = account.head, rows.first <= head.id else { return }
+        ledger.setHead(account.totals.queuedEvents > 0 ? try table.first() : nil, at: position)
+    }
+
+    // MARK: Time
+
+    var agentNow: Int64 { clock.now(uptimeNS: clocks.uptimeNS()) }
+
+    func clockMark() -> AgentClock.Mark {
+        let uptime = clocks.uptimeNS()
+        return AgentClock.Mark(
+            agentMS: clock.now(uptimeNS: uptime),
+            wallMS: clocks.wallMS(),
+            isWallTrusted: clocks.isWallTrusted(),
+            boot: clocks.boot,
+            uptimeNS: uptime
+        )
+    }
+
+    func publish() { published.set(ledger) }
+}
