@@ -10,6 +10,8 @@ public struct Credentials: Equatable, Sendable {
     public let expiration: WallTime?
     /// Where they are from, for operators, such as `environment variables`.
     public let source: String
+    /// Whether they can stand in a header: printable ASCII, not empty.
+    let areWellFormed: Bool
 
     public init(
         accessKeyID: String,
@@ -23,12 +25,9 @@ public struct Credentials: Equatable, Sendable {
         self.sessionToken = sessionToken
         self.expiration = expiration
         self.source = source
-    }
-
-    /// Whether they can stand in a header: printable ASCII, not empty.
-    var areWellFormed: Bool {
-        [accessKeyID, secretAccessKey].allSatisfy { !$0.isEmpty && Self.isPrintable($0) }
-            && Self.isPrintable(sessionToken)
+        areWellFormed =
+            !accessKeyID.isEmpty && !secretAccessKey.isEmpty
+            && [accessKeyID, secretAccessKey, sessionToken].allSatisfy(Self.isPrintable)
     }
 
     private static func isPrintable(_ text: String) -> Bool { text.utf8.allSatisfy { (0x21..<0x7f).contains($0) } }

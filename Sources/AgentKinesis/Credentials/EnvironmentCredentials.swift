@@ -21,14 +21,22 @@ public struct Environment: Sendable {
     func inHome(_ path: String) -> String { "\(self["HOME"] ?? "~")/\(path)" }
 }
 
-/// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+/// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, read once: a process's environment does not change.
 struct EnvironmentCredentials: CredentialSource {
-    private let environment: Environment
-    private let source = "environment variables"
+    private static let source = "environment variables"
+    private let found: Result<Credentials?, CredentialError>
 
-    init(_ environment: Environment) { self.environment = environment }
+    init(_ environment: Environment) {
+        found = Result { () throws(CredentialError) in try Self.read(environment) }
+    }
 
-    func credentials(now: WallTime) throws(CredentialError) -> Credentials? {
+    func credentials(now: WallTime) throws(CredentialError) -> Credentials? { try found.get() }
+
+    func invalidate(_: Credentials) {}
+
+    var lookedAt: String { "\(Self.source) (AWS_ACCESS_KEY_ID is not set)" }
+
+    private static func read(_ environment: Environment) throws(CredentialError) -> Credentials? {
         guard let id = environment["AWS_ACCESS_KEY_ID"] else { return nil }
         guard let secret = environment["AWS_SECRET_ACCESS_KEY"] else {
             throw .unusable(source: source, fault: "AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not")
@@ -40,10 +48,6 @@ struct EnvironmentCredentials: CredentialSource {
             source: source
         )
     }
-
-    func invalidate(_: Credentials) {}
-
-    var lookedAt: String { "\(source) (AWS_ACCESS_KEY_ID is not set)" }
 }
 
 /// Places that an environment names but this version cannot ask: they are told of rather than passed over.

@@ -75,13 +75,18 @@ final class HTTPExchange {
             return .failed(mayBeSent: false, reason: text(of: refusedOption))
         }
         let result = curl_easy_perform(handle)
-        var status = 0
-        if agent_curl_getinfo_long(handle, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK { self.status = status }
+        status = responseCode
         if result == CURLE_OK { return .answered }
         if isTooLong { return .answerTooLong }
         if cancellation.isCancelled { return .cancelled }
         if requestsBegun > 1 { return .failed(mayBeSent: true, reason: "the kept connection was closed") }
         return .failed(mayBeSent: requestsBegun > 0, reason: text(of: result))
+    }
+
+    /// 0 where there is none.
+    private var responseCode: Int {
+        var code = 0
+        return agent_curl_getinfo_long(handle, CURLINFO_RESPONSE_CODE, &code) == CURLE_OK ? code : 0
     }
 
     /// The value of the answer's last header of that name.

@@ -12,7 +12,7 @@ internal import Synchronization
 /// Any thread; one for all senders.
 public final class ClockOffset: Sendable {
     /// A difference smaller than this is not corrected: headers tell whole seconds, and answers travel.
-    public static let smallestCorrected: Duration = .seconds(60)
+    public static let smallestCorrected: Duration = .seconds(120)
 
     /// The service's milliseconds since 1970 at boot; `Int64.min` until something was learnt.
     private let serviceTimeAtBoot = Atomic<Int64>(.min)

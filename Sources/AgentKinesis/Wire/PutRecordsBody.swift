@@ -30,14 +30,16 @@ struct PutRecordsBody: ~Copyable {
         out.put("{\"StreamName\":\"")
         out.putEscaped(request.destination.stream)
         out.put("\",\"Records\":[")
-        for i in request.records.indices {
-            out.put(i == 0 ? "{\"Data\":\"" : ",{\"Data\":\"")
-            request.records[i].data.withUnsafeBytes { out.putBase64($0) }
+        var isFirst = true
+        for record in request.records {
+            out.put(isFirst ? "{\"Data\":\"" : ",{\"Data\":\"")
+            isFirst = false
+            record.data.withUnsafeBytes { out.putBase64($0) }
             out.put("\",\"PartitionKey\":\"")
-            out.putEscaped(request.records[i].partitionKey)
-            if !request.records[i].explicitHashKey.isEmpty {
+            out.putEscaped(record.partitionKey)
+            if !record.explicitHashKey.isEmpty {
                 out.put("\",\"ExplicitHashKey\":\"")
-                out.putEscaped(request.records[i].explicitHashKey)
+                out.putEscaped(record.explicitHashKey)
             }
             out.put("\"}")
         }
@@ -64,9 +66,9 @@ struct PutRecordsBody: ~Copyable {
     /// An escaped byte takes at most six, and the fixed parts of a record 57.
     private static func largestCount(_ request: OutgoingRequest) -> Int {
         var sum = 64 + 6 * request.destination.stream.utf8.count
-        for i in request.records.indices {
-            let keys = request.records[i].partitionKey.utf8.count + request.records[i].explicitHashKey.utf8.count
-            sum += 64 + Base64.encodedCount(request.records[i].data.count) + 6 * keys
+        for record in request.records {
+            let keys = record.partitionKey.utf8.count + record.explicitHashKey.utf8.count
+            sum += 64 + Base64.encodedCount(record.data.count) + 6 * keys
         }
         return sum
     }
