@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AgentControl
+import Glibc
+import Testing
+
+/// A directory of its own for a test, short enough for socket paths; removed with all it holds.
+final class Scratch {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/agentd-XXXXXX".utf8CString)
+        path = String(cString: try #require(mkdtemp(&template)))
+    }
+
+    deinit {
+        if let directory = opendir(path) {
+            while let entry = readdir(directory) {
+                let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                if name != ".", name != ".." { unlink("\(path)/\(name)") }
+            }
+            closedir(directory)
+        }
+        rmdir(path)
+    }
+
+    var socket: String { "\(path)/c.sock" }
+
+    func server(_ handler: any ControlHandler) throws -> ControlServer {
+        let server = try ControlServer(path: socket, handler: handler)
+        server.start()
+        return server
+    }
+}
+
+/// A connection that says what it likes.
+final class RawConnection {
+    private let descriptor: Int32
+
+    init(_ path: String) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        try Self.withAddress(path) { try #require(connect(descriptor, $0, $1) == 0) }
+        var time = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit { close(descriptor) }
+
+    func write(_ text: String) { write(Array(text.utf8)) }
+
+    /// Stops where the other end has closed.
+    func write(_ bytes: [UInt8]) {
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                send(descriptor, $0.baseAddress! + written, $0.count - written, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return }
+            written += count
+        }
+    }
+
+    /// Up to and without the next line end; what there was where the connection ended before.
+    func line() -> String {
+        var bytes: [UInt8] = []
+        var byte: UInt8 = 0
+        while read(descriptor, &byte, 1) == 1, byte != UInt8(ascii: "\n") { bytes.append(byte) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Whether the other end has closed the connection; waits up to ten seconds for it.
+    func isClosed() -> Bool {
+        var byte: UInt8 = 0
+        let count = read(descriptor, &byte, 1)
+        return count == 0 || (count < 0 && errno == ECONNRESET)
+    }
+
+    static func withAddress<R>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> R) rethrows -> R {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        return try withUnsafePointer(to: &address) {
+            try $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                try body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+
+    /// A socket file with nobody behind it.
+    static func leaveStale(_ path: String) throws {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        try withAddress(path) { try #require(bind(descriptor, $0, $1) == 0) }
+        close(descriptor)
+    }
+}
