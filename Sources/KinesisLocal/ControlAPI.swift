@@ -80,7 +80,7 @@ enum ControlAPI {
         case ("PUT", "access-key"):
             let key = try decode(Key.self, body)
             service.authenticator = Authenticator(
-                key: AccessKey(id: key.access_key, secret: key.secret_key, sessionToken: key.session_token)
+                key: AccessKey(id: key.accessKey, secret: key.secretKey, sessionToken: key.sessionToken)
             )
             return Array("{}".utf8)
         default:
@@ -151,9 +151,15 @@ enum ControlAPI {
     // MARK: The rest
 
     private struct Key: Decodable {
-        var access_key: String
-        var secret_key: String
-        var session_token: String?
+        var accessKey: String
+        var secretKey: String
+        var sessionToken: String?
+
+        enum CodingKeys: String, CodingKey {
+            case accessKey = "access_key"
+            case secretKey = "secret_key"
+            case sessionToken = "session_token"
+        }
     }
 
     private struct Reshard: Decodable {

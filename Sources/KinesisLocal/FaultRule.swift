@@ -27,7 +27,8 @@ struct FaultRule: Codable, Equatable, Sendable {
         case wrongCount = "wrong_count"
         /// Answers, and closes the connection without having said so.
         case close
-        /// Connections are reset when they are made, and at their next request.
+        /// Connections are reset when they are made, and at their next request. Those of the control API too, so it
+        /// must end by itself; `reset_unread` with operation `*` is an outage that can be cleared.
         case refuse
         /// The server's clock is off by `offset_seconds`, in its Date header and for signatures.
         case clock
@@ -89,6 +90,8 @@ struct FaultRule: Codable, Equatable, Sendable {
     var body: String?
     /// The answer waits so long, whatever the action.
     var delayMS: Int64?
+    /// Sent in `x-amz-retry-after`.
+    var retryAfterMS: Int64?
     var entries: Int?
     var offsetSeconds: Int64?
     var bytesPerSecond: Int?
@@ -103,6 +106,7 @@ struct FaultRule: Codable, Equatable, Sendable {
         case afterMS = "after_ms"
         case forMS = "for_ms"
         case delayMS = "delay_ms"
+        case retryAfterMS = "retry_after_ms"
         case offsetSeconds = "offset_seconds"
         case bytesPerSecond = "bytes_per_second"
     }
@@ -133,7 +137,9 @@ struct FaultRule: Codable, Equatable, Sendable {
             if offsetSeconds == nil { return "clock needs offset_seconds" }
         case .slowRead:
             if bytesPerSecond ?? 0 < 1 { return "slow_read needs bytes_per_second of at least 1" }
-        case .reset, .resetUnread, .hang, .garbage, .truncate, .close, .refuse: break
+        case .refuse:
+            if forMS == nil, count == nil { return "refuse needs for_ms or count: nobody could clear it" }
+        case .reset, .resetUnread, .hang, .garbage, .truncate, .close: break
         }
         switch action.stage {
         case .connection, .head, .always:

@@ -111,7 +111,11 @@ final class HTTPHandler: ChannelInboundHandler {
             }
             guard head.method == .POST else {
                 return service.refusal(
-                    APIError("AccessDeniedException", "Unable to determine service/operation name to be authorized")
+                    APIError(
+                        "AccessDeniedException",
+                        "Unable to determine service/operation name to be authorized",
+                        status: 403
+                    )
                 )
             }
             let headers = head.headers
@@ -157,6 +161,7 @@ final class HTTPHandler: ChannelInboundHandler {
         head.headers.add(name: "Date", value: dates.value(service.clockSeconds(Moment.now())))
         head.headers.add(name: "Content-Type", value: reply.contentType)
         head.headers.add(name: "Content-Length", value: String(reply.body.count))
+        if let wait = reply.retryAfterMS { head.headers.add(name: "x-amz-retry-after", value: String(wait)) }
         if !keepAlive { head.headers.add(name: "Connection", value: "close") }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         let sent = reply.ending == .truncate ? reply.body.prefix(reply.body.count / 2) : reply.body[...]
@@ -164,13 +169,17 @@ final class HTTPHandler: ChannelInboundHandler {
         buffer.writeBytes(sent)
         let body = HTTPServerResponsePart.body(.byteBuffer(buffer))
         if reply.ending == .truncate {
-            context.writeAndFlush(wrapOutboundOut(body), promise: nil)
-            context.close(promise: nil)
+            closeAfter(context.writeAndFlush(wrapOutboundOut(body)), context)
             return
         }
         context.write(wrapOutboundOut(body), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        if !keepAlive || reply.ending == .close { context.close(promise: nil) }
+        let sentAll = context.writeAndFlush(wrapOutboundOut(.end(nil)))
+        if !keepAlive || reply.ending == .close { closeAfter(sentAll, context) }
+    }
+
+    /// Closing earlier would throw away what the socket did not take at once.
+    private func closeAfter(_ written: EventLoopFuture<Void>, _ context: ChannelHandlerContext) {
+        written.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
     }
 
     /// Closes so that the peer sees a reset: what was not sent is thrown away.

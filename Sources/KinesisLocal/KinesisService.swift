@@ -21,6 +21,8 @@ struct Reply {
     var body: [UInt8]
     var delayMS: Int64 = 0
     var ending = Ending.keep
+    /// The service's wish for the next attempt, in `x-amz-retry-after`.
+    var retryAfterMS: Int64?
 
     init(status: Int = 200, body: [UInt8]) {
         self.status = status
@@ -106,6 +108,7 @@ final class KinesisService {
         result.delayMS = fault.delayMS
         guard let rule = fault.rule else { return result }
         statistics.spoiledAnswers[rule.action.rawValue, default: 0] += 1
+        result.retryAfterMS = rule.retryAfterMS
         switch rule.action {
         case .error:
             let code = rule.code ?? "InternalFailure"

@@ -155,6 +155,13 @@ extension KinesisService {
                 return .validation("records", "have length less than or equal to \(KinesisLimits.recordsPerRequest)")
             }
         }
+        if !put.sequenceNumberForOrdering.isEmpty, !isSequenceNumber(put.sequenceNumberForOrdering) {
+            return .validation(
+                "sequenceNumberForOrdering",
+                value: put.sequenceNumberForOrdering,
+                "satisfy regular expression pattern: 0|([1-9]\\d{0,128})"
+            )
+        }
         var total = 0
         for i in put.records.indices {
             let place = operation == .putRecords ? "records.\(i + 1).member." : ""
@@ -168,6 +175,10 @@ extension KinesisService {
             return .invalidArgument("Records size exceeds \(KinesisLimits.requestBytes >> 20) MB limit")
         }
         return nil
+    }
+
+    private func isSequenceNumber(_ text: String) -> Bool {
+        text == "0" || text.utf8.count <= 129 && !text.hasPrefix("0") && text.utf8.allSatisfy { (48...57).contains($0) }
     }
 
     private func point(
