@@ -88,6 +88,10 @@ public final class KinesisSender: RecordSender {
         case .failed(let mayBeSent, let reason):
             let kind: SendFailure.Kind = mayBeSent ? .transport : .connect
             return .failed(SendFailure(kind: kind, message: "\(target.url): \(reason)"))
+        case .unusable(let reason):
+            self.exchange = nil
+            prepared = nil
+            return .failed(SendFailure(kind: .connect, message: "\(target.url): \(reason)"))
         case .cancelled:
             return cancelled()
         case .answerTooLong:
@@ -101,6 +105,9 @@ public final class KinesisSender: RecordSender {
         .failed(SendFailure(kind: .transport, message: "the request was cancelled"))
     }
 }
+
+@available(*, unavailable)
+extension KinesisSender: Sendable {}
 
 // Before the request.
 extension KinesisSender {

@@ -36,12 +36,21 @@ import Testing
     }
 
     @Test(arguments: [
-        ScriptedServer.Step.close, .resetUnread, .bytesThenClose("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"Rec"),
+        ScriptedServer.Step.close, .bytesThenClose("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"Rec"),
     ])
     func cutConnectionMayHaveStoredTheRecords(_ step: ScriptedServer.Step) {
         let server = ScriptedServer([step, .answer(accepted(1))])
         let sender = sender(to: server.url)
         #expect(sender.send(request([record("x")])).failure?.kind == .transport)
+        #expect(sender.send(request([record("x")])).lines?.count == 1)
+    }
+
+    /// A reset may come before or after the first byte was sent.
+    @Test func resetConnectionIsReplaced() {
+        let server = ScriptedServer([.resetUnread, .answer(accepted(1))])
+        let sender = sender(to: server.url)
+        let kind = sender.send(request([record("x")])).failure?.kind
+        #expect(kind == .connect || kind == .transport)
         #expect(sender.send(request([record("x")])).lines?.count == 1)
     }
 
@@ -118,6 +127,25 @@ import Testing
         #expect(sender.send(request([record("x")])).failure?.code == "ResourceNotFoundException")
         #expect(sender.send(request([record("x")])).failure?.status == 503)
         #expect(provider.invalidations == 0)
+    }
+
+    @Test(arguments: [401, 403, 407, 408, 413, 417, 429, 500, 502, 503, 504])
+    func errorStatusOfAnybodyIsOneAnswerToOneRequest(_ status: Int) {
+        let server = ScriptedServer([.answer(accepted(1)), .answer("", status: status), .answer(accepted(1))])
+        let sender = sender(to: server.url)
+        #expect(sender.send(request([record("1")])).lines?.count == 1)
+        let failure = sender.send(request([record("2")])).failure
+        #expect(failure?.kind == .response)
+        #expect(failure?.status == status)
+        #expect(failure?.code == "")
+        #expect(sender.send(request([record("3")])).lines?.count == 1)
+        #expect(server.requests().count == 3)
+    }
+
+    @Test func anEndpointThatIsNoURLSendsNothing() {
+        for url in ["", "ftp://127.0.0.1/", "http://", "nonsense://x"] {
+            #expect(sender(to: url.isEmpty ? " " : url).send(request([record("x")])).failure?.kind == .connect)
+        }
     }
 
     @Test func portalsRedirectIsAnErrorAndIsNotFollowed() {

@@ -17,6 +17,8 @@ final class HTTPExchange {
         case failed(mayBeSent: Bool, reason: String)
         case cancelled
         case answerTooLong
+        /// libcurl refused an option: nothing was sent, and this object is of no more use.
+        case unusable(reason: String)
     }
 
     /// Of the last answer.
@@ -27,7 +29,7 @@ final class HTTPExchange {
     private let errorText: UnsafeMutablePointer<CChar>
     private let cancellation: SendCancellation
     private var headers: HeaderList?
-    /// The first option that was refused since the last request.
+    /// What libcurl said of the first option that it refused.
     private var refusedOption: CURLcode?
     private var requestsBegun = 0
     private var isTooLong = false
@@ -70,10 +72,7 @@ final class HTTPExchange {
         // POSTFIELDS are not copied. The size must be set too, because the body is not a C string.
         note(agent_curl_setopt_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)))
         note(agent_curl_setopt_pointer(handle, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: body.baseAddress)))
-        if let refusedOption {
-            self.refusedOption = nil
-            return .failed(mayBeSent: false, reason: text(of: refusedOption))
-        }
+        if let refusedOption { return .unusable(reason: text(of: refusedOption)) }
         let result = curl_easy_perform(handle)
         status = responseCode
         if result == CURLE_OK { return .answered }
@@ -107,11 +106,16 @@ final class HTTPExchange {
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_USERAGENT, "agentd")
-        if !settings.caFile.isEmpty { set(CURLOPT_CAINFO, settings.caFile) }
+        if !settings.caFile.isEmpty {
+            set(CURLOPT_CAINFO, settings.caFile)
+            set(CURLOPT_CAPATH, nil)
+        }
         set(CURLOPT_CONNECTTIMEOUT_MS, Int(settings.connectTimeout.wholeMilliseconds))
         set(CURLOPT_TIMEOUT_MS, Int(settings.requestTimeout.wholeMilliseconds))
         set(CURLOPT_LOW_SPEED_LIMIT, 1)
         set(CURLOPT_LOW_SPEED_TIME, max(1, Int(settings.stallTimeout.components.seconds)))
+        // Load balancers often close what was idle for a minute; a request that races with that is ambiguous.
+        set(CURLOPT_MAXAGE_CONN, 50)
         // libcurl 7.88 would sign a header "Expect:" that only says not to send one. So it may send its own with
         // bodies above 1 MiB, but waits no longer than this for the service's consent.
         set(CURLOPT_EXPECT_100_TIMEOUT_MS, 1)
