@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+
+/// The laws. The first one that is broken ends the run.
+final class Checker {
+    /// What is known of one event.
+    private struct Trail {
+        var arrivals = 0
+        /// Attempts after which nobody can say whether it was stored.
+        var ambiguous = 0
+        /// Kinesis said that it has it, and the machine was told.
+        var isConfirmed = false
+        var isInFlight = false
+    }
+
+    private struct Unit: Hashable {
+        let destination: DestinationID
+        let key: EventKey
+    }
+
+    private(set) var violation: String?
+    private(set) var duplicates = 0
+    private let queue: ModelQueue
+    private var trails: [Trail] = []
+    /// Rows that were posted: token to id.
+    private var ids: [UInt64: EventID] = [:]
+    private var busy: Set<Unit> = []
+    private var newest: [Unit: EventID] = [:]
+    /// The largest record that each destination may hold, by settings then valid.
+    var largestRecord: (DestinationID) -> Int = { _ in .max }
+
+    init(queue: ModelQueue) { self.queue = queue }
+
+    func break_(_ law: String) { if violation == nil { violation = law } }
+
+    func appended(_ id: EventID, _ row: ModelQueue.Row) {
+        trails.append(Trail())
+        ids[Self.token(of: row.event.data)] = id
+    }
+
+    static func token(of data: Payload) -> UInt64 {
+        data.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
+    }
+
+    // MARK: Requests
+
+    func sent(_ request: SimulatedRequest, mostBytes: Int) {
+        let batch = request.batch
+        let records = batch.request.records
+        if records.isEmpty || records.count > 500 || records.count != batch.events.count {
+            break_("a request has \(records.count) records for \(batch.events.count) events")
+        }
+        let bytes = records.reduce(0) { $0 + $1.data.count + $1.partitionKey.utf8.count }
+        if records.count > 1, bytes > mostBytes + records.count * 12 { break_("a request has \(bytes) bytes") }
+        for (record, id) in zip(records, batch.events) {
+            let row = queue[id]
+            if ids[Self.token(of: record.data)] != id || record.data.count != row.event.data.count {
+                break_("event \(id) goes out with other data")
+            }
+            if record.partitionKey.isEmpty || !row.event.key.isNone && record.partitionKey != row.event.key.partitionKey
+                || record.explicitHashKey != row.event.key.explicitHashKey
+            {
+                break_("event \(id) goes out under another key")
+            }
+            if row.destination != batch.destination { break_("event \(id) goes to another destination") }
+            if trails[index(id)].isInFlight { break_("event \(id) is in two requests") }
+            trails[index(id)].isInFlight = true
+            let unit = Unit(destination: row.destination, key: row.event.key)
+            if request.isOrdered, !row.event.key.isNone, !busy.insert(unit).inserted {
+                break_("two events of key \(row.event.key.partitionKey) are under way, the second is \(id)")
+            }
+        }
+    }
+
+    func arrived(_ request: SimulatedRequest, _ record: Int) {
+        let id = request.batch.events[record]
+        trails[index(id)].arrivals += 1
+        guard trails[index(id)].arrivals == 1 else {
+            duplicates += 1
+            return
+        }
+        let row = queue[id]
+        guard request.isOrdered, !row.event.key.isNone else { return }
+        let unit = Unit(destination: row.destination, key: row.event.key)
+        if let last = newest[unit], last > id {
+            // What was given up may arrive late.
+            switch row.fate {
+            case .deadLettered, .removed: return
+            case .delivered, nil: break_("event \(id) of key \(unit.key.partitionKey) arrives after \(last)")
+            }
+        }
+        newest[unit] = max(newest[unit] ?? .zero, id)
+    }
+
+    func answered(_ request: SimulatedRequest, _ outcome: SendOutcome, isAmbiguous: Bool) {
+        var accepted = [Bool](repeating: false, count: request.batch.events.count)
+        if !isAmbiguous, case .answered(let records) = outcome {
+            for (i, record) in records.enumerated() { if case .accepted = record { accepted[i] = true } }
+        }
+        for (i, id) in request.batch.events.enumerated() {
+            trails[index(id)].isInFlight = false
+            if isAmbiguous { trails[index(id)].ambiguous += 1 }
+            if accepted[i] {
+                trails[index(id)].isConfirmed = true
+            } else {
+                busy.remove(Unit(destination: request.batch.destination, key: queue[id].event.key))
+            }
+        }
+    }
+
+    /// The process died: what was under way, or confirmed and not yet settled, may be sent again.
+    func crashed() {
+        busy = []
+        for row in queue.rows where row.fate == nil {
+            let i = index(row.event.id)
+            if trails[i].isInFlight || trails[i].isConfirmed { trails[i].ambiguous += 1 }
+            trails[i].isConfirmed = false
+        }
+        for i in trails.indices { trails[i].isInFlight = false }
+    }
+
+    // MARK: Fates
+
+    func asked(_ settlement: Settlement) {
+        for id in settlement.ids where !trails[index(id)].isConfirmed { break_("event \(id) is settled unconfirmed") }
+        if settlement.ids != settlement.ids.sorted() { break_("a settlement is not ascending") }
+    }
+
+    func asked(_ letter: DeadLetter) {
+        let row = queue[letter.id]
+        let isJust =
+            switch letter.code {
+            case "checksum": row.isDamaged
+            case "record_too_large": row.event.recordBytes > largestRecord(letter.destination)
+            default: SimulatedKinesis.mark(of: row.event.data) != .fine
+            }
+        if !isJust { break_("event \(letter.id) is a dead letter for \(letter.code)") }
+        if letter.reason.isEmpty && letter.code.isEmpty { break_("event \(letter.id) is a dead letter for no reason") }
+    }
+
+    func met(_ id: EventID, _ row: ModelQueue.Row) {
+        busy.remove(Unit(destination: row.destination, key: row.event.key))
+        if row.fate == .delivered, trails[index(id)].arrivals == 0 { break_("event \(id) is settled and never arrived") }
+    }
+
+    /// All faults are over and the machine says that it is done.
+    func finish() {
+        for row in queue.rows {
+            let id = row.event.id
+            let trail = trails[index(id)]
+            if row.fate == nil { break_("event \(id) is left in the queue") }
+            if trail.arrivals > 1 + trail.ambiguous {
+                break_("event \(id) arrived \(trail.arrivals) times after \(trail.ambiguous) ambiguous attempts")
+            }
+        }
+    }
+
+    private func index(_ id: EventID) -> Int { Int(id.rawValue) - 1 }
+}

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+
+/// The real machine in a simulated process, between a model of the queue and a simulated Kinesis.
+final class Simulation {
+    /// What a run showed, for tests that look closer.
+    struct Summary {
+        var events = 0
+        var requests = 0
+        var duplicates = 0
+        var crashes = 0
+        /// From the calm to the last fate.
+        var drainedAfter = Duration.zero
+        /// How far memory went past its setting, at most, in bytes.
+        var mostOver = 0
+        var mostReferences = 0
+        /// Hash over all that was done.
+        var digest: UInt64 = 14_695_981_039_346_656_037
+    }
+
+    private final class Process {
+        var machine: DeliveryMachine
+        init(_ machine: consuming DeliveryMachine) { self.machine = machine }
+    }
+
+    let scenario: Scenario
+    let world = VirtualWorld()
+    let queue: ModelQueue
+    let kinesis: SimulatedKinesis
+    let checker: Checker
+    private(set) var summary = Summary()
+    private(set) var trace: [String] = []
+
+    /// `nil` while the process is down.
+    private var process: Process?
+    private var generator: SeededGenerator
+    private var settings: DeliverySettings
+    private var streams: [Scenario.Stream]
+    private var paused: Set<DestinationID> = []
+    private let keepsTrace: Bool
+    private var inFlight: [DestinationID: Int] = [:]
+    private var requests = 0
+    private var isTouched = false
+    private var wakeAt = Instant.never
+    private var epoch = 0
+    private var plansOfInstant = 0
+    private var nextToken: UInt64 = 1
+
+    init(_ scenario: Scenario, keepsTrace: Bool = false) {
+        self.scenario = scenario
+        self.keepsTrace = keepsTrace
+        var generator = SeededGenerator(seed: scenario.seed ^ 0x5eed)
+        queue = ModelQueue(world: world, generator: generator.fork())
+        kinesis = SimulatedKinesis(world: world, generator: generator.fork(), limits: scenario.limits)
+        checker = Checker(queue: queue)
+        settings = scenario.settings
+        streams = scenario.streams
+        self.generator = generator
+        queue.delays = scenario.queue
+        kinesis.latencyMS = scenario.latencyMS
+        kinesis.weather = scenario.weather
+        wire()
+    }
+
+    private func wire() {
+        queue.onAppended = { [unowned self] id, row in checker.appended(id, row) }
+        queue.onFate = { [unowned self] id, row in
+            log("event \(id) \(row.fate.map { "\($0)" } ?? "")")
+            checker.met(id, row)
+        }
+        queue.onCommit = { [unowned self] commit in
+            log("committed \(Trace.text(commit))")
+            touch { $0.committed(commit, now: $1) }
+        }
+        kinesis.onArrival = { [unowned self] request, index in
+            log("arrives \(request.batch.events[index]) of attempt \(request.batch.attempt.rawValue)")
+            checker.arrived(request, index)
+        }
+        checker.largestRecord = { [unowned self] id in streams[Int(id.rawValue) - 1].settings.maxRecordBytes }
+    }
+
+    // MARK: Running
+
+    /// Runs to the end: until all is drained, or a law is broken.
+    func run() -> String? {
+        for stream in streams { kinesis.create(stream.destination, shards: stream.shards) }
+        for (index, count) in scenario.backlog.enumerated() {
+            queue.preload((0..<count).map { _ in draft(of: streams[index]) })
+        }
+        start()
+        for (at, deed) in scenario.deeds { world.at(at) { [unowned self] in perform(deed) } }
+        world.at(scenario.calm) { [unowned self] in calmDown() }
+        while checker.violation == nil, !isDone { step() }
+        if checker.violation == nil { finish() }
+        summary.events = queue.rows.count
+        summary.duplicates = checker.duplicates
+        summary.drainedAfter = world.now - calmSince
+        return checker.violation
+    }
+
+    private var isDone: Bool { world.now >= scenario.calm && queue.queued == 0 && isDrained && isCalm }
+    private var isCalm = false
+    private var calmSince = Instant.zero
+    private var isDrained: Bool { process?.machine.isDrained ?? false }
+
+    private func step() {
+        guard world.next != nil else { return checker.break_("nothing will happen any more: \(stuck)") }
+        let before = world.now
+        world.step()
+        if world.now > before { plansOfInstant = 0 }
+        if isTouched { plan() }
+        if isCalm, world.now > calmSince + bound { checker.break_("not drained after \(bound): \(stuck)") }
+    }
+
+    /// How long all that is queued when the faults end may take.
+    private var bound: Duration { .seconds(240) + .milliseconds(400) * queue.rows.count }
+
+    private var stuck: String {
+        let left = queue.rows.filter { $0.fate == nil }
+        let events = left.prefix(5).map { "\($0.event.id) of \($0.destination)" }.joined(separator: ", ")
+        return "\(left.count) events left (\(events)), drained: \(isDrained), \(requests) requests"
+    }
+
+    private func finish() {
+        checker.finish()
+        guard let process else { return }
+        let (bytes, references) = (process.machine.memoryBytes, process.machine.references)
+        if bytes != 0 || references != 0 {
+            checker.break_("\(bytes) bytes and \(references) references are held when all is drained")
+        }
+    }
+
+    func log(_ line: @autoclosure () -> String) {
+        if keepsTrace { trace.append("\(world.now.nanoseconds / 1000) µs: \(line())") }
+    }
+
+    // MARK: The process
+
+    private func touch(_ body: (inout DeliveryMachine, Instant) -> Void) {
+        guard let process else { return }
+        body(&process.machine, world.now)
+        isTouched = true
+    }
+
+    private func start() {
+        log("starts")
+        var fresh = DeliveryMachine(settings: settings, seed: generator.next())
+        for stream in streams {
+            fresh.opened(
+                stream.id,
+                stream.destination,
+                settings: stream.settings,
+                isPaused: paused.contains(stream.id),
+                lastCommitted: queue.lastCommitted(stream.id)
+            )
+        }
+        process = Process(fresh)
+        isTouched = true
+        plan()
+    }
+
+    private func crash(downFor: Duration) {
+        guard process != nil else { return }
+        log("crashes")
+        summary.crashes += 1
+        epoch += 1
+        process = nil
+        wakeAt = .never
+        inFlight = [:]
+        requests = 0
+        queue.crash()
+        kinesis.crash()
+        checker.crashed()
+        world.after(downFor) { [unowned self] in start() }
+    }
+
+    private func plan() {
+        isTouched = false
+        guard let process else { return }
+        plansOfInstant += 1
+        if plansOfInstant > 200 { checker.break_("the machine plans in circles") }
+        let plan = process.machine.plan(now: world.now)
+        for action in plan.actions { perform(action) }
+        watch(process)
+        guard plan.wakeAt != .never, plan.wakeAt < wakeAt || wakeAt <= world.now else { return }
+        wakeAt = plan.wakeAt
+        let (planned, due) = (epoch, plan.wakeAt)
+        world.at(due) { [unowned self] in
+            guard planned == epoch, wakeAt == due else { return }
+            wakeAt = .never
+            isTouched = true
+        }
+    }
+
+    private func watch(_ process: Process) {
+        let memory = process.machine.memoryBytes
+        if memory < 0 { checker.break_("\(memory) bytes are held") }
+        summary.mostOver = max(summary.mostOver, memory - settings.memoryBytes)
+        summary.mostReferences = max(summary.mostReferences, process.machine.references)
+    }
+
+    private func perform(_ action: DeliveryAction) {
+        switch action {
+        case .load(let request):
+            log("loads \(Trace.text(request))")
+            queue.load(request) { [unowned self] result in
+                if let result {
+                    log("loaded \(result.destination) \(result.events.map(\.id)) through \(result.through)")
+                    touch { $0.loaded(result, now: $1) }
+                } else {
+                    touch { $0.loadFailed(request.destination, now: $1) }
+                }
+            }
+        case .send(let batch): send(batch)
+        case .cancel(let attempt):
+            log("cancels \(attempt.rawValue)")
+            kinesis.cancel(attempt)
+        case .settle(let settlement):
+            log("settles \(settlement.ids)")
+            mix(2, settlement.ids.count)
+            checker.asked(settlement)
+            queue.settle(settlement)
+        case .deadLetter(let letter):
+            log("gives up \(letter.id): \(letter.code)")
+            mix(3, Int(letter.id.rawValue))
+            checker.asked(letter)
+            queue.bury(letter)
+        case .report(let report): log("\(report)")
+        }
+    }
+
+    private func send(_ batch: Batch) {
+        let stream = streams[Int(batch.destination.rawValue) - 1]
+        let request = SimulatedRequest(
+            batch: batch,
+            endpoint: stream.settings.endpoint,
+            identity: stream.settings.identity,
+            began: world.now,
+            isOrdered: stream.settings.ordering == .key
+        )
+        log("sends \(batch.attempt.rawValue) to \(batch.destination): \(batch.events)")
+        mix(1, batch.events.count)
+        summary.requests += 1
+        requests += 1
+        inFlight[batch.destination, default: 0] += 1
+        if requests > settings.workers { checker.break_("\(requests) requests for \(settings.workers) workers") }
+        if inFlight[batch.destination] ?? 0 > max(1, settings.workers / 2) {
+            checker.break_("\(batch.destination) has more than half of the workers")
+        }
+        if paused.contains(batch.destination) || stream.settings.parkedBecause != nil {
+            checker.break_("\(batch.destination) is stopped, and sent to")
+        }
+        checker.sent(request, mostBytes: settings.maxBatchBytes)
+        kinesis.send(request) { [unowned self] outcome, isAmbiguous in
+            log("answers \(batch.attempt.rawValue): \(Trace.text(outcome))")
+            requests -= 1
+            inFlight[batch.destination, default: 0] -= 1
+            checker.answered(request, outcome, isAmbiguous: isAmbiguous)
+            touch { $0.answered(batch.attempt, outcome, now: $1) }
+        }
+    }
+
+    private func mix(_ kind: UInt64, _ value: Int) {
+        for word in [kind, UInt64(truncatingIfNeeded: value), UInt64(truncatingIfNeeded: world.now.nanoseconds)] {
+            summary.digest = (summary.digest ^ word) &* 1_099_511_628_211
+        }
+    }
+
+    // MARK: What happens to it
+
+    private func draft(of stream: Scenario.Stream) -> ModelQueue.Draft {
+        let isKeyless = generator.chance(stream.keyless)
+        let key = isKeyless ? Scenario.Key(.none) : generator.chance(stream.hot) ? stream.keys[0] : generator.pick(stream.keys)
+        var count = generator.int(stream.sizes)
+        if generator.chance(stream.large) { count = (1 << 20) - key.key.bytes - generator.int(0...100) - 12 }
+        var data = [UInt8](repeating: 0x61, count: count)
+        let token = nextToken
+        nextToken += 1
+        for i in 0..<8 { data[i] = UInt8(truncatingIfNeeded: token >> (8 * UInt64(i))) }
+        var mark = SimulatedKinesis.Mark.fine
+        if generator.chance(stream.poison) { mark = generator.chance(0.7) ? .poison : .refused }
+        data[8] = mark.rawValue
+        return ModelQueue.Draft(
+            destination: stream.id,
+            key: key.key,
+            lane: key.lane,
+            data: Payload(data),
+            isDamaged: generator.chance(stream.damaged)
+        )
+    }
+
+    private func perform(_ deed: Scenario.Deed) {
+        log("\(deed)")
+        switch deed {
+        case .post(let stream, let count, let isAwaited):
+            let drafts = (0..<count).map { _ in draft(of: streams[stream]) }
+            if process != nil { queue.append(drafts, isAwaited: isAwaited) }
+        case .pause(let index):
+            paused.insert(streams[index].id)
+            touch { machine, _ in machine.paused(streams[index].id) }
+        case .resume(let index):
+            paused.remove(streams[index].id)
+            touch { machine, _ in machine.resumed(streams[index].id) }
+        case .park(let index): change(index) { $0.parkedBecause = "not in the configuration" }
+        case .unpark(let index): change(index) { $0.parkedBecause = nil }
+        case .reorder(let index, let ordering): change(index) { $0.ordering = ordering }
+        case .move(let index, let endpoint, let identity):
+            change(index) {
+                $0.endpoint = endpoint
+                $0.identity = identity
+            }
+        case .tune(let settings):
+            self.settings = settings
+            touch { machine, _ in machine.changed(settings: settings) }
+        case .remove(let index, let count, let cause):
+            if process != nil { queue.remove(streams[index].id, count: count, cause) }
+        case .crash(let downFor): crash(downFor: downFor)
+        case .sleep(let duration): world.leap(duration)
+        case .flush: touch { $0.flush(now: $1) }
+        case .renew(let identity): touch { $0.credentialsChanged(identity: identity, now: $1) }
+        case .reshard(let index, let count): kinesis.reshard(streams[index].destination, into: count)
+        }
+    }
+
+    private func change(_ index: Int, _ body: (inout DestinationSettings) -> Void) {
+        body(&streams[index].settings)
+        let (id, settings) = (streams[index].id, streams[index].settings)
+        touch { machine, _ in machine.changed(id, settings: settings) }
+    }
+
+    /// The faults are over, and nobody stops anything any more.
+    private func calmDown() {
+        log("calm")
+        kinesis.weather = []
+        queue.delays.loadFailure = 0
+        isCalm = true
+        calmSince = world.now
+        for index in streams.indices {
+            perform(.resume(index))
+            perform(.unpark(index))
+        }
+        if scenario.isPoisoned { proveOthers() }
+    }
+
+    /// A poison event is known only by others that are taken: they go on being posted.
+    private func proveOthers() {
+        for index in streams.indices { perform(.post(stream: index, count: 1, isAwaited: false)) }
+        world.after(.seconds(10)) { [unowned self] in if !isDone { proveOthers() } }
+    }
+}
