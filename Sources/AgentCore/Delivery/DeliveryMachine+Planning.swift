@@ -43,11 +43,13 @@ extension DeliveryMachine {
         }
     }
 
-    /// When others came, who held much must let go of it.
+    /// When others came, who held much must let go of it. (Not who holds one large event: it would be read again.)
     private mutating func boundMemory() {
         guard ledger.held > settings.memoryBytes / 8 * 7 else { return }
-        let budget = budget
-        for state in turns where state.held > budget * 2 && state.outstanding == 0 { state.giveBack() }
+        let most = budget * 2
+        for state in turns where state.held > most && state.grant >= most && state.outstanding == 0 {
+            state.giveBack()
+        }
     }
 
     // MARK: Sending

@@ -209,7 +209,7 @@ public struct DeliveryMachine: ~Copyable {
     /// What one destination may hold in memory: an equal part, with one part to spare for whoever comes next.
     var budget: Int {
         let active = turns.reduce(0) {
-            $0 + ($1.held > 0 || !$1.isDormant && $1.readThrough < $1.lastCommitted ? 1 : 0)
+            $0 + ($1.held > 0 || !$1.isDormant && !$1.isRead ? 1 : 0)
         }
         return max(64 << 10, settings.memoryBytes / max(2, active + 1))
     }

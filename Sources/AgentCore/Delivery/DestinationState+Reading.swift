@@ -50,6 +50,7 @@ extension DestinationState {
         var bytes = 0
         for event in events { bytes += event.recordBytes + 64 }
         guard bytes <= room else { return }
+        grant = held + room
         readThrough = last
         take(events, now: now)
     }
@@ -71,6 +72,12 @@ extension DestinationState {
     /// The load that is wanted next, if any; it counts as under way.
     func nextLoad(room: Int, isProbe: Bool, now: Instant) -> LoadRequest? {
         guard pendingLoad == nil, !isStopped, now >= loadsAgainAt else { return nil }
+        guard let load = wantedLoad(room: room, isProbe: isProbe) else { return nil }
+        grant = held + room
+        return load
+    }
+
+    private func wantedLoad(room: Int, isProbe: Bool) -> LoadRequest? {
         if needsRescan {
             guard outstanding == 0 else { return nil }
             startOver()

@@ -64,7 +64,9 @@ final class DestinationState {
     var dying: [EventID: EventKey] = [:]
 
     // What is told.
+    /// Payload bytes in memory, and how many it was to hold at most when it last took some in.
     var held = 0
+    var grant = 0
     var retries = 0
     var throttled = 0
     /// Records that Kinesis took since start.
@@ -96,7 +98,9 @@ final class DestinationState {
     /// Not to hold more memory than a probe wants.
     var isDormant: Bool { isStopped || gate.isDormant || endpoint.isDormant || identity.isDormant }
     var isSick: Bool { gate.isSick || endpoint.isSick || identity.isSick }
-    var isCaughtUp: Bool { readThrough >= lastCommitted && pendingLoad == nil && !needsRescan }
+    /// Everything committed was read.
+    var isRead: Bool { readThrough >= lastCommitted && !needsRescan }
+    var isCaughtUp: Bool { isRead && pendingLoad == nil }
     var isIdle: Bool { fresh.isEmpty && urgent.isEmpty && outstanding == 0 && waitingCount == 0 && timers.isEmpty }
 
     /// Nothing more is to be done for any event that was committed.
