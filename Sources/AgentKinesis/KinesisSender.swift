@@ -61,11 +61,11 @@ public final class KinesisSender: RecordSender {
         } catch {
             return .failed(SendFailure(kind: .noCredentials, code: error.code, message: error.description))
         }
+        if cancellation.isCancelled { return .failed(Self.cancelled) }
         guard let exchange = exchange ?? HTTPExchange(settings, cancellation: cancellation) else {
             return .failed(SendFailure(kind: .connect, message: "libcurl could not be started: out of memory"))
         }
         self.exchange = exchange
-        if cancellation.isCancelled { return cancelled() }
 
         let target = Target(
             url: settings.endpoint(request.destination),
@@ -78,31 +78,16 @@ public final class KinesisSender: RecordSender {
         body.releaseExcess()
         learnClock(from: exchange)
 
-        switch ending {
-        case .answered where exchange.status == 200:
+        if case .answered = ending, exchange.status == 200 {
             return outcomes(exchange, records: request.records.count)
-        case .answered:
-            let failure = failure(exchange)
-            if Self.identityFaults.contains(failure.code) { provider.invalidate(credentials) }
-            return .failed(failure)
-        case .failed(let mayBeSent, let reason):
-            let kind: SendFailure.Kind = mayBeSent ? .transport : .connect
-            return .failed(SendFailure(kind: kind, message: "\(target.url): \(reason)"))
-        case .unusable(let reason):
+        }
+        let failure = failure(exchange, ending, target)
+        if Disposition(failure) == .identity { provider.invalidate(credentials) }
+        if case .unusable = ending {
             self.exchange = nil
             prepared = nil
-            return .failed(SendFailure(kind: .connect, message: "\(target.url): \(reason)"))
-        case .cancelled:
-            return cancelled()
-        case .answerTooLong:
-            let message = "\(target.url) answered more than \(HTTPExchange.largestAnswer >> 20) MiB"
-            let kind: SendFailure.Kind = exchange.status == 200 ? .unintelligible : .response
-            return .failed(SendFailure(kind: kind, status: exchange.status, message: message))
         }
-    }
-
-    private func cancelled() -> SendOutcome {
-        .failed(SendFailure(kind: .transport, message: "the request was cancelled"))
+        return .failed(failure)
     }
 }
 
@@ -155,14 +140,6 @@ extension KinesisSender {
 
 // After it.
 extension KinesisSender {
-    /// Errors after which the credentials must be looked up anew.
-    private static let identityFaults: Set<String> = [
-        "ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId",
-        "InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature", "IncompleteSignatureException",
-        "MissingAuthenticationToken", "MissingAuthenticationTokenException", "InvalidAccessKeyId", "AuthFailure",
-        "NotAuthorized",
-    ]
-
     private func outcomes(_ exchange: HTTPExchange, records: Int) -> SendOutcome {
         do throws(MalformedAnswer) {
             return .answered(try PutRecordsAnswer.outcomes(of: exchange.body, records: records))
@@ -172,7 +149,26 @@ extension KinesisSender {
         }
     }
 
-    private func failure(_ exchange: HTTPExchange) -> SendFailure {
+    private static let cancelled = SendFailure(kind: .transport, message: "the request was cancelled")
+
+    private func failure(_ exchange: HTTPExchange, _ ending: HTTPExchange.Ending, _ target: Target) -> SendFailure {
+        switch ending {
+        case .answered:
+            return errorAnswer(exchange)
+        case .failed(let mayBeSent, let reason):
+            return SendFailure(kind: mayBeSent ? .transport : .connect, message: "\(target.url): \(reason)")
+        case .unusable(let reason):
+            return SendFailure(kind: .connect, message: "\(target.url): \(reason)")
+        case .cancelled:
+            return Self.cancelled
+        case .answerTooLong:
+            let message = "\(target.url) answered more than \(HTTPExchange.largestAnswer >> 20) MiB"
+            let kind: SendFailure.Kind = exchange.status == 200 ? .unintelligible : .response
+            return SendFailure(kind: kind, status: exchange.status, message: message)
+        }
+    }
+
+    private func errorAnswer(_ exchange: HTTPExchange) -> SendFailure {
         let answer = ErrorAnswer(
             status: exchange.status,
             errorType: exchange.header("x-amzn-errortype"),
