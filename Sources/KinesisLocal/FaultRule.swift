@@ -123,6 +123,9 @@ struct FaultRule: Codable, Equatable, Sendable {
         if let operation, operation != "*", Operation(rawValue: operation) == nil {
             return "operation \(operation) is not known"
         }
+        if stored == false, action == .wrongCount || action == .close || action == .delay {
+            return "\(action.rawValue) gives an answer, so the records must be stored"
+        }
         if let dataContains, dataContains.isEmpty { return "data_contains must not be empty" }
         switch action {
         case .error, .failRecord:

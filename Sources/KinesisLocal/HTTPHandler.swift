@@ -29,7 +29,8 @@ final class HTTPHandler: ChannelInboundHandler {
     private let dates: DateHeader
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
-    private var readsSlowly: Int?
+    /// How fast the body may come in, in bytes a second, and since when it does.
+    private var slowly: (rate: Int, since: Instant)?
 
     init(service: KinesisService, dates: DateHeader) {
         self.service = service
@@ -68,14 +69,26 @@ final class HTTPHandler: ChannelInboundHandler {
         case .end:
             guard let head else { return }
             self.head = nil
-            endSlowReading(context)
-            finish(answer(head), keepAlive: head.isKeepAlive, context)
-            if body.capacity > 1 << 20 { body = ByteBuffer() }
+            guard let wait = slowReadingIsDue() else {
+                carryOut(head, context)
+                return
+            }
+            context.eventLoop.assumeIsolated().scheduleTask(in: wait) {
+                self.endSlowReading(context)
+                self.carryOut(head, context)
+            }
         }
     }
 
+    private func carryOut(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        finish(answer(head), keepAlive: head.isKeepAlive, context)
+        if body.capacity > 1 << 20 { body = ByteBuffer() }
+    }
+
     func channelReadComplete(context: ChannelHandlerContext) {
-        if let rate = readsSlowly { readLater(rate, context) }
+        if head != nil, let wait = slowReadingIsDue() {
+            context.eventLoop.assumeIsolated().scheduleTask(in: wait) { context.read() }
+        }
         context.fireChannelReadComplete()
     }
 
@@ -195,21 +208,20 @@ final class HTTPHandler: ChannelInboundHandler {
     // MARK: Reading slowly
 
     private func beginSlowReading(_ rate: Int, _ context: ChannelHandlerContext) {
-        readsSlowly = rate
+        slowly = (rate, Moment.now().monotonic)
         set(autoRead: false, chunk: max(1, rate / 10), context)
     }
 
     private func endSlowReading(_ context: ChannelHandlerContext) {
-        guard readsSlowly != nil else { return }
-        readsSlowly = nil
+        slowly = nil
         set(autoRead: true, chunk: KinesisServer.readBytes, context)
     }
 
-    private func readLater(_ rate: Int, _ context: ChannelHandlerContext) {
-        let wait = max(1, 1000 * max(1, rate / 10) / rate)
-        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(wait))) {
-            context.read()
-        }
+    /// How long what came in so far should have taken more; `nil` where bodies are read as they come.
+    private func slowReadingIsDue() -> TimeAmount? {
+        guard let slowly else { return nil }
+        let due = Int64(Double(body.readableBytes) / Double(slowly.rate) * 1e9)
+        return .nanoseconds(max(1_000_000, due - (Moment.now().monotonic - slowly.since).wholeNanoseconds))
     }
 
     private func set(autoRead: Bool, chunk: Int, _ context: ChannelHandlerContext) {

@@ -86,6 +86,7 @@ public final class KinesisServer: Sendable {
                 group: group
             )
         } catch {
+            // What is thrown below is the news; a group that does not stop either adds nothing to it.
             try? await group.shutdownGracefully()
             if error is KinesisLocalError { throw error }
             throw KinesisLocalError.bind(host: options.host, port: options.port, reason: "\(error)")

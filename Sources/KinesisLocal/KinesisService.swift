@@ -67,6 +67,9 @@ final class KinesisService {
         do throws(APIError) {
             try authenticator?.check(request, clockSeconds: clockSeconds(now))
             guard let operation else { throw APIError("UnknownOperationException", "") }
+            if request.header("content-type")?.contains("cbor") ?? false {
+                throw .serialization("This server speaks JSON 1.1 only; for a Java SDK set AWS_CBOR_DISABLED=true.")
+            }
             switch operation {
             case .putRecords, .putRecord: return try putReply(operation, request.payload, now: now)
             default: return try controlReply(operation, request.payload, now: now)
@@ -125,7 +128,9 @@ final class KinesisService {
             result.body = Array((rule.body ?? "<html>\u{0}not what you asked for").utf8)
         case .reset: result.ending = .reset
         case .hang: result.ending = .hang
-        case .truncate: result.ending = .truncate
+        case .truncate:
+            result.ending = .truncate
+            if reply == nil { result.body = Array("{\"FailedRecordCount\":0,\"Records\":[{\"Sequence".utf8) }
         case .close: result.ending = .close
         case .wrongCount, .delay: break
         case .failRecord, .resetUnread, .refuse, .clock, .slowRead:

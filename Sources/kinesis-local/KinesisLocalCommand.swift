@@ -25,7 +25,27 @@ struct KinesisLocalCommand: AsyncParsableCommand {
         abstract: "A Kinesis-compatible server on loopback, for trying out and for tests.",
         discussion: """
             Prints one line with its address on standard output when it is ready. Streams live in memory and end with \
-            it. Faults, resharding, the journal and statistics are under /_control on the same port.
+            it. Where it differs from the service: streams are ACTIVE at once, reads are not throttled, and only \
+            JSON 1.1 is spoken.
+
+            On the same port, unsigned, for tests:
+
+              POST   /_control/faults       add fault rules: a JSON object, or an array of them
+              GET    /_control/faults       the rules, and how often each matched and fired
+              DELETE /_control/faults[/ID]  remove all rules, or one
+              POST   /_control/reshard      {"stream":S,"shards":N}, {"stream":S,"split":SHARD} or
+                                            {"stream":S,"merge":[SHARD,SHARD]}
+              GET    /_control/journal      accepted records in order, a line of JSON each
+                                            (?from=INDEX&limit=N&stream=S&data=base64|sha256|none)
+              GET    /_control/stats        what was asked, accepted and refused
+              PUT    /_control/access-key   {"access_key":…,"secret_key":…,"session_token":…}
+
+            A rule is {"action":A}, A one of fail_record, error, status, reset, reset_unread, hang, delay, garbage, \
+            truncate, wrong_count, close, refuse, clock, slow_read. It may say
+              to which:    operation ("*" for all; default: puts), stream, shard, partition_key, data_contains
+              how often:   probability, seed, skip, count, after_ms, for_ms
+              what:        code, message, status, body, stored, delay_ms, retry_after_ms, entries, offset_seconds,
+                           bytes_per_second
             """
     )
 
@@ -84,6 +104,8 @@ struct KinesisLocalCommand: AsyncParsableCommand {
     func run() async throws {
         // A client that went away is an error of its connection, not the end of the server.
         signal(SIGPIPE, SIG_IGN)
+        // Nothing is to be put in order at the end: memory goes, and the journal is written with each request.
+        for ending in [SIGTERM, SIGINT] { signal(ending) { _ in _exit(0) } }
         var options = KinesisServer.Options()
         options.host = host
         options.port = Int(port)

@@ -223,6 +223,7 @@ private func strikes(
         #"{"action":"reset","probability":2}"#, #"{"action":"error"}"#, #"{"action":"refuse","stream":"s"}"#,
         #"{"action":"refuse"}"#, #"{"action":"wrong_count"}"#, #"{"action":"reset","operation":"Put"}"#,
         #"{"action":"delay","delay_ms":"5"}"#, "nonsense",
+        #"{"action":"close","stored":false}"#,
     ])
     func refusesRulesThatCannotBeMeant(text: String) {
         #expect(throws: KinesisLocalError.self) { try read(text) }

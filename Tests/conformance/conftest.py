@@ -53,7 +53,15 @@ class KinesisLocal:
 
     # Clients.
 
-    def client(self, access_key=ACCESS_KEY, secret_key=SECRET_KEY, session_token=None, attempts=1, read_timeout=10):
+    def client(
+        self,
+        access_key=ACCESS_KEY,
+        secret_key=SECRET_KEY,
+        session_token=None,
+        attempts=1,
+        read_timeout=10,
+        parameter_validation=True,
+    ):
         """A boto3 client; by default without retries, so that tests see each answer."""
         return boto3.session.Session().client(
             "kinesis",
@@ -66,6 +74,7 @@ class KinesisLocal:
                 retries={"total_max_attempts": attempts, "mode": "standard"},
                 read_timeout=read_timeout,
                 connect_timeout=5,
+                parameter_validation=parameter_validation,
             ),
         )
 

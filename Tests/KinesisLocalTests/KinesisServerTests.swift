@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+import FoundationEssentials
+import Testing
+
+@testable import KinesisLocal
+
+@Suite struct KinesisServerTests {
+    @Test func takesAnyFreePortAndGivesItBack() async throws {
+        let first = try await KinesisServer.start(KinesisServer.Options())
+        #expect(first.port > 0)
+        #expect(first.endpoint == "http://127.0.0.1:\(first.port)")
+
+        var taken = KinesisServer.Options()
+        taken.port = first.port
+        await #expect(throws: KinesisLocalError.self) { try await KinesisServer.start(taken) }
+
+        try await first.close()
+        try await KinesisServer.start(taken).close()
+    }
+
+    @Test(arguments: [("no spaces", 1), ("s", 0), ("", 1), ("s", 10_001)])
+    func refusesStreamsThatCannotBe(name: String, shards: Int) async {
+        var options = KinesisServer.Options()
+        options.streams = [(name, shards)]
+        await #expect(throws: KinesisLocalError.self) { try await KinesisServer.start(options) }
+    }
+}
+
+/// The service without a wire: requests in, replies out.
+@Suite struct KinesisServiceTests {
+    private func service(shards: Int = 1) throws -> KinesisService {
+        var store = StreamStore(limits: StreamStore.Limits())
+        try store.create("s", shards: shards, now: now())
+        return KinesisService(
+            region: "eu-west-1",
+            store: store,
+            faults: FaultPlan(seed: 0),
+            authenticator: nil,
+            journal: nil
+        )
+    }
+
+    private func now(ms: Int64 = 0) -> Moment {
+        Moment(monotonic: .init(nanoseconds: ms * 1_000_000), wallMS: 1_770_000_000_000 + ms)
+    }
+
+    private func ask(
+        _ service: KinesisService,
+        _ operation: String,
+        _ body: String,
+        ms: Int64 = 0
+    ) -> (status: Int, body: String) {
+        var body = body
+        let reply = body.withUTF8 { payload in
+            service.answer(
+                target: "Kinesis_20131202.\(operation)",
+                request: Authenticator.SignedRequest(
+                    method: "POST",
+                    uri: "/",
+                    header: { _ in nil },
+                    payload: UnsafeRawBufferPointer(payload)
+                ),
+                now: now(ms: ms)
+            )
+        }
+        return (reply.status, String(decoding: reply.body, as: UTF8.self))
+    }
+
+    private func member(_ name: String, of json: String) -> String {
+        let start = json.range(of: "\"\(name)\":\"").map { json[$0.upperBound...] } ?? ""
+        return String(start.prefix { $0 != "\"" })
+    }
+
+    @Test func iteratorsLiveFiveMinutes() throws {
+        let service = try service()
+        let body = #"{"StreamName":"s","ShardId":"shardId-000000000000","ShardIteratorType":"LATEST"}"#
+        let iterator = member("ShardIterator", of: ask(service, "GetShardIterator", body).body)
+        let request = #"{"ShardIterator":"\#(iterator)"}"#
+        #expect(ask(service, "GetRecords", request, ms: 300_000).status == 200)
+        let late = ask(service, "GetRecords", request, ms: 300_001)
+        #expect(late.status == 400 && late.body.contains("ExpiredIteratorException"))
+    }
+
+    @Test func listShardsTokensLiveFiveMinutes() throws {
+        let service = try service(shards: 3)
+        let page = ask(service, "ListShards", #"{"StreamName":"s","MaxResults":1}"#)
+        let request = #"{"NextToken":"\#(member("NextToken", of: page.body))"}"#
+        #expect(ask(service, "ListShards", request, ms: 299_999).body.contains("shardId-000000000001"))
+        #expect(ask(service, "ListShards", request, ms: 300_000).body.contains("ExpiredNextTokenException"))
+    }
+
+    @Test func iteratorsOfADeletedStreamAreVoidThoughItsNameComesBack() throws {
+        let service = try service()
+        let body = #"{"StreamName":"s","ShardId":"shardId-000000000000","ShardIteratorType":"TRIM_HORIZON"}"#
+        let iterator = member("ShardIterator", of: ask(service, "GetShardIterator", body).body)
+        #expect(ask(service, "DeleteStream", #"{"StreamName":"s"}"#).status == 200)
+        #expect(ask(service, "CreateStream", #"{"StreamName":"s","ShardCount":1}"#).status == 200)
+        let answer = ask(service, "GetRecords", #"{"ShardIterator":"\#(iterator)"}"#)
+        #expect(answer.body.contains("ResourceNotFoundException"))
+    }
+
+    @Test func anARNOfAnotherStreamOrOfNoneIsRefused() throws {
+        let service = try service()
+        func put(_ arn: String, name: String = "") -> Int {
+            let stream = name.isEmpty ? "" : #""StreamName":"\#(name)","#
+            return ask(
+                service,
+                "PutRecord",
+                #"{\#(stream)"StreamARN":"\#(arn)","Data":"eA==","PartitionKey":"k"}"#
+            ).status
+        }
+        #expect(put("arn:aws:kinesis:eu-west-1:000000000000:stream/s") == 200)
+        #expect(put("arn:aws:kinesis:eu-west-1:000000000000:stream/s", name: "s") == 200)
+        #expect(put("arn:aws:kinesis:eu-west-1:000000000000:stream/s", name: "t") == 400)
+        #expect(put("arn:aws:sqs:eu-west-1:000000000000:s") == 400)
+    }
+
+    @Test func anOperationThatIsNotKnownIsNamedSo() throws {
+        #expect(try ask(service(), "Frobnicate", "{}").body == #"{"__type":"UnknownOperationException"}"#)
+    }
+}
