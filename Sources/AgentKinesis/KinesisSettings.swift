@@ -10,8 +10,7 @@ public struct KinesisSettings: Sendable {
     /// A PEM file of certificates to trust instead of the system's; empty: the system's.
     public var caFile: String
     public var connectTimeout: Duration
-    /// A request is given up when not a byte moved for so long; whole seconds, at least one. It is measured over a
-    /// few seconds, so it may take as many longer.
+    /// A request is given up when not a byte moved for so long. It is looked at once a second.
     public var stallTimeout: Duration
     /// The longest that a request may take from its start to the last byte of its answer.
     public var requestTimeout: Duration

@@ -30,9 +30,15 @@ func sender(
     to url: String,
     provider: any CredentialProvider = FixedProvider(),
     clock: ClockOffset = ClockOffset(),
+    stallTimeout: Duration = .seconds(10),
     requestTimeout: Duration = .seconds(10)
 ) -> KinesisSender {
-    let settings = KinesisSettings(endpoint: url, connectTimeout: .seconds(2), requestTimeout: requestTimeout)
+    let settings = KinesisSettings(
+        endpoint: url,
+        connectTimeout: .seconds(2),
+        stallTimeout: stallTimeout,
+        requestTimeout: requestTimeout
+    )
     return KinesisSender(settings: settings, clock: clock) { _ in provider }
 }
 

@@ -72,6 +72,15 @@ import Testing
         #expect(outcome.failure?.kind == .transport)
     }
 
+    @Test func silenceEndsWithTheStallTimeout() {
+        let (reached, until) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let server = ScriptedServer([.silence(reached: reached, until: until)])
+        let outcome = sender(to: server.url, stallTimeout: .milliseconds(100)).send(request([record("x")]))
+        until.signal()
+        #expect(outcome.failure?.kind == .transport)
+        #expect(outcome.failure?.message.contains("not a byte moved for 0.1 s") == true)
+    }
+
     @Test func cancellationEndsTheRunningRequestAndLaterOnes() {
         let (reached, until) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         let server = ScriptedServer([.silence(reached: reached, until: until)])
@@ -81,10 +90,12 @@ import Testing
             reached.wait()
             cancellation.cancel()
         }
+        let start = ContinuousClock.now
         let outcome = sender.send(request([record("x")]))
         until.signal()
         #expect(outcome.failure?.kind == .transport)
         #expect(outcome.failure?.message == "the request was cancelled")
+        #expect(ContinuousClock.now - start < .seconds(8), "long before its time-out")
         #expect(sender.send(request([record("x")])).failure?.message == "the request was cancelled")
     }
 
@@ -100,7 +111,7 @@ import Testing
     }
 
     @Test func answerWithoutEndIsCutOff() {
-        let server = ScriptedServer([.answer("{\"Records\":[" + String(repeating: " ", count: 5 << 20))])
+        let server = ScriptedServer([.answer(accepted(1) + String(repeating: " ", count: 5 << 20))])
         let failure = sender(to: server.url).send(request([record("x")])).failure
         #expect(failure?.kind == .unintelligible)
     }

@@ -28,17 +28,22 @@ final class HTTPExchange {
     private let handle: UnsafeMutableRawPointer
     private let errorText: UnsafeMutablePointer<CChar>
     private let cancellation: SendCancellation
+    private let stallTimeout: Duration
     private var headers: HeaderList?
     /// What libcurl said of the first option that it refused.
     private var refusedOption: CURLcode?
     private var requestsBegun = 0
     private var isTooLong = false
+    /// Bytes sent and received so far, and when that last changed.
+    private var moved: (bytes: Int64, at: Instant) = (0, .zero)
+    private var isStalled = false
 
     /// - Returns: `nil` where libcurl has no memory left.
     init?(_ settings: KinesisSettings, cancellation: SendCancellation) {
         guard Self.libraryIsReady, let handle = curl_easy_init() else { return nil }
         self.handle = handle
         self.cancellation = cancellation
+        stallTimeout = settings.stallTimeout
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         configure(settings)
@@ -68,6 +73,8 @@ final class HTTPExchange {
         status = 0
         requestsBegun = 0
         isTooLong = false
+        moved = (0, .sinceBoot())
+        isStalled = false
         errorText[0] = 0
         // POSTFIELDS are not copied. The size must be set too, because the body is not a C string.
         note(agent_curl_setopt_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)))
@@ -78,6 +85,10 @@ final class HTTPExchange {
         if result == CURLE_OK { return .answered }
         if isTooLong { return .answerTooLong }
         if cancellation.isCancelled { return .cancelled }
+        if isStalled {
+            let reason = "not a byte moved for \(stallTimeout.inSeconds) s"
+            return .failed(mayBeSent: requestsBegun > 0, reason: reason)
+        }
         if requestsBegun > 1 { return .failed(mayBeSent: true, reason: "the kept connection was closed") }
         return .failed(mayBeSent: requestsBegun > 0, reason: text(of: result))
     }
@@ -112,8 +123,6 @@ final class HTTPExchange {
         }
         set(CURLOPT_CONNECTTIMEOUT_MS, Int(settings.connectTimeout.wholeMilliseconds))
         set(CURLOPT_TIMEOUT_MS, Int(settings.requestTimeout.wholeMilliseconds))
-        set(CURLOPT_LOW_SPEED_LIMIT, 1)
-        set(CURLOPT_LOW_SPEED_TIME, max(1, Int(settings.stallTimeout.components.seconds)))
         // Load balancers often close what was idle for a minute; a request that races with that is ambiguous.
         set(CURLOPT_MAXAGE_CONN, 50)
         // libcurl 7.88 would sign a header "Expect:" that only says not to send one. So it may send its own with
@@ -150,7 +159,15 @@ final class HTTPExchange {
         return bytes.count
     }
 
-    fileprivate var mustStop: Bool { cancellation.isCancelled }
+    /// Called with every movement, and once a second without.
+    /// - Returns: Whether to go on.
+    fileprivate func progressed(to bytes: Int64) -> Bool {
+        if cancellation.isCancelled { return false }
+        let now = Instant.sinceBoot()
+        if bytes != moved.bytes { moved = (bytes, now) }
+        isStalled = now - moved.at >= stallTimeout
+        return !isStalled
+    }
 
     /// libcurl repeats a request by itself when a kept connection turns out to be closed. The first one may have been
     /// taken all the same, so that is for the caller to decide, who knows what it means for the records.
@@ -179,12 +196,12 @@ private func receiveBody(
 private func reportProgress(
     _ context: UnsafeMutableRawPointer?,
     _: curl_off_t,
+    _ received: curl_off_t,
     _: curl_off_t,
-    _: curl_off_t,
-    _: curl_off_t
+    _ sent: curl_off_t
 ) -> Int32 {
     guard let context else { return 1 }
-    return HTTPExchange.of(context).mustStop ? 1 : 0
+    return HTTPExchange.of(context).progressed(to: Int64(received) + Int64(sent)) ? 0 : 1
 }
 
 private func requestBegins(
