@@ -67,6 +67,7 @@ public final class EventQueue: EventAppending {
             reader: reader,
             observer: observer
         )
+        reader.onDamage { [weak writer] error, opening in writer?.readerMetDamage(error, opening: opening) }
         writer.queue.async {
             writer.restoreReserve()
             writer.planUpkeep()
@@ -135,13 +136,7 @@ public final class EventQueue: EventAppending {
     /// A scan that skips lanes looks at a bounded number of events: it may come back with no event at all and
     /// `through` further on.
     public func load(_ request: LoadRequest, reply: @escaping @Sendable (Result<LoadedEvents, QueueError>) -> Void) {
-        let writer = writer
-        reader.read({ (file) throws(QueueError) in try file.load(request) }) { result in
-            if case .failure(.damaged(let operation, let message, let code)) = result {
-                writer.readerMetDamage(.damaged(operation: operation, message: message, code: code))
-            }
-            reply(result)
-        }
+        reader.read({ (file) throws(QueueError) in try file.load(request) }, reply: reply)
     }
 
     /// The oldest events of a destination, up to `limit`. `reply` is called on the reader's queue.

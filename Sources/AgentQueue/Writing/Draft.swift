@@ -40,6 +40,9 @@ struct Draft {
         answers.add(.refused(refusal), to: request)
     }
 
+    /// There is something to write, though no event.
+    mutating func touch() { changesFile = true }
+
     mutating func settle(_ settlement: Settlement) {
         changesFile = true
         commit.settled.append(settlement)

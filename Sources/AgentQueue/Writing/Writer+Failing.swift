@@ -43,20 +43,23 @@ extension Writer {
         planUpkeep()
     }
 
-    /// The transaction failed before its COMMIT, or for lack of room within: nothing of it is stored.
-    func failed(_ work: Work, _ error: QueueError, _ file: WriteConnection, before: Ledger) {
-        var rolledBack = true
-        do throws(QueueError) { try file.rollback() } catch { rolledBack = false }
-        ledger = before
+    /// Nothing of the transaction is stored.
+    func failed(_ work: Work, _ error: QueueError) {
         switch error {
-        case .full where rolledBack:
+        case .full:
             diskFull(work)
+        case .damaged where isRepairFresh:
+            // What was just written is damaged again: the disk does not hold it. Later, perhaps.
+            postpone(work, .storage(message: error.description))
+            cannotReopen(error)
         case .damaged where !isTampered:
             if replaceDamagedFile(error) {
                 commit(work)
             } else {
                 postpone(work, .storage(message: error.description))
             }
+        case .unavailable:
+            postpone(work, .storage(message: error.description))
         default:
             postpone(work, .storage(message: error.description))
             // A file that was moved away cannot be opened again: what is open is all there is.
@@ -94,11 +97,11 @@ extension Writer {
 
     // MARK: Damage
 
-    /// Any thread.
-    func readerMetDamage(_ error: QueueError) {
+    /// Any thread. `opening` is the count of the reader's openings, so that one damage is met once.
+    func readerMetDamage(_ error: QueueError, opening: Int) {
         queue.async {
-            guard !self.isClosed, !self.isTampered, self.file != nil else { return }
-            _ = self.replaceDamagedFile(error)
+            guard self.file != nil, !self.isClosed, !self.isTampered, self.reader.isCurrent(opening) else { return }
+            if self.replaceDamagedFile(error) { self.payDebts() }
         }
     }
 
@@ -106,16 +109,14 @@ extension Writer {
     func replaceDamagedFile(_ error: QueueError) -> Bool {
         file = nil
         reader.close()
-        let outcome: Salvage.Outcome
         do throws(QueueError) {
-            outcome = try Salvage.replace(settings, known: ledger, clock: clockMark(), because: error)
+            let outcome = try Salvage.replace(settings, known: ledger, clock: clockMark(), because: error)
+            observer?.noticed(outcome.notice)
+            isRepairFresh = true
         } catch {
-            published.setUnavailable(error.description)
-            observer?.noticed(.reopenFailed(message: error.description))
-            planReopen()
+            cannotReopen(error)
             return false
         }
-        observer?.noticed(outcome.notice)
         if case .failed = reopen() { return false }
         return true
     }
@@ -124,29 +125,25 @@ extension Writer {
 
     /// COMMIT said no, and yet its events may be there after a crash: the frames were written, and only the sync
     /// failed. So nobody is answered before the file has been opened again and looked into.
-    func commitFailed(_ work: Work, _ draft: Draft, _ error: QueueError) {
+    func commitFailed(_ undecided: Undecided, _ error: QueueError) {
         observer?.noticed(.commitFailed(message: error.description))
-        undecided = (draft, ledger.serial)
         guard !isTampered else {
-            // The file cannot be opened again under its name. The transaction is rolled back as far as this
-            // process can see; it was a settlement, so at worst it is done already.
-            undecided = nil
-            return postpone(work, .tampered(path: settings.path))
+            // What is open is all there is. There are no appends in it: at worst it is done already.
+            return postpone(undecided.work, .tampered(path: settings.path))
         }
+        self.undecided = undecided
         switch reopen() {
         case .stored:
             break
         case .notStored:
-            var work = work
+            var work = undecided.work
             refuse(&work.requests, .storage(message: error.description))
-            if !work.isEmpty { commit(work) }
+            commit(work)
         case .failed(let message):
-            var work = work
+            let work = undecided.work
             Answers.refuse(work.requests, .unknown(message: message))
-            work.requests = []
             for order in work.orders { order.reply(.failure(unavailable)) }
-            work.orders = []
-            owed.append(work)
+            self.undecided?.isAnswered()
         }
     }
 
@@ -164,52 +161,67 @@ extension Writer {
         reader.close()
         do throws(QueueError) {
             let file = try WriteConnection(settings, clock: clockMark())
-            var stored = try file.ledger()
+            let stored = try file.ledger()
             // What was read may be in the kernel's cache only, marked clean after a sync that failed. Copying it
             // into the database file, with syncs of its own, puts it on the disk.
             guard try file.checkpoint(SQLITE_CHECKPOINT_TRUNCATE) else {
-                throw .unavailable(reason: "another program reads it")
-            }
-            for account in ledger.accounts where !account.isStored && stored.position(of: account.id) == nil {
-                stored.add(account)
-            }
-            for position in stored.accounts.indices {
-                stored.setLimit(registry.entry(stored.accounts[position].id).maxBytes, at: position)
+                throw .unavailable(reason: "another program reads the file")
             }
             try reader.open(settings)
             self.file = file
-            ledger = stored
-            reopenDelayMS = 100
-            published.setUnavailable(nil)
-            publish()
-            observer?.noticed(.reopened)
+            adopt(stored)
         } catch {
-            file = nil
-            published.setUnavailable(error.description)
-            observer?.noticed(.reopenFailed(message: error.description))
-            planReopen()
+            cannotReopen(error)
             return .failed(message: error.description)
         }
-        defer { undecided = nil }
+        reopenDelayMS = 100
+        published.setUnavailable(nil)
+        publish()
+        observer?.noticed(.reopened)
+        planUpkeep()
         guard let undecided, undecided.serial == ledger.serial else { return .notStored }
+        self.undecided = nil
         conclude(undecided.draft)
         return .stored
     }
 
-    private func planReopen() {
+    /// The file's numbers, and what only this process knows: limits, and destinations without events.
+    private func adopt(_ stored: Ledger) {
+        let known = ledger
+        ledger = stored
+        for account in known.accounts where !account.isStored && stored.position(of: account.id) == nil {
+            ledger.add(account)
+        }
+        for position in ledger.accounts.indices {
+            ledger.setLimit(registry.entry(ledger.accounts[position].id).maxBytes, at: position)
+        }
+    }
+
+    private func cannotReopen(_ error: QueueError) {
+        file = nil
+        reader.close()
+        published.setUnavailable(error.description)
+        observer?.noticed(.reopenFailed(message: error.description))
         guard !isClosed else { return }
         let delay = reopenDelayMS
         reopenDelayMS = min(reopenDelayMS * 2, 10_000)
         queue.asyncAfter(deadline: .now() + .milliseconds(delay)) { [weak self] in
             guard let self, self.file == nil, !self.isClosed else { return }
-            self.retryReopening()
+            self.retryReopening(error)
         }
     }
 
-    /// The senders of an undecided commit were told that nobody knows; delivery is told now, if it is there.
-    private func retryReopening() {
-        undecided?.draft.forgetAnswers()
-        if case .failed = reopen() { return }
+    /// Tries again, after a while, what did not work.
+    func retryReopening(_ error: QueueError) {
+        if case .damaged = error {
+            guard replaceDamagedFile(error) else { return }
+        } else if case .failed = reopen() {
+            return
+        }
+        if let undecided {
+            self.undecided = nil
+            owed.append(undecided.work)
+        }
         payDebts()
     }
 
@@ -219,5 +231,26 @@ extension Writer {
         var work = Work()
         swap(&work, &owed)
         commit(work)
+    }
+}
+
+/// A commit of which nobody knows yet whether it is stored.
+struct Undecided {
+    private(set) var work: Work
+    private(set) var draft: Draft
+    /// What the file says if it is stored.
+    let serial: Int64
+
+    init(work: Work, draft: Draft, serial: Int64) {
+        self.work = work
+        self.draft = draft
+        self.serial = serial
+    }
+
+    /// Its senders were told that nobody knows; delivery will be told if it is there.
+    mutating func isAnswered() {
+        draft.forgetAnswers()
+        work.requests = []
+        work.orders = []
     }
 }

@@ -11,25 +11,20 @@ extension Writer {
     private static let vacuumSlice = 128
     private static let expirySlice = 2000
 
-    func afterCommit(_ file: WriteConnection) {
-        if file.walFrames >= settings.walFrames { checkpoint(file) }
-        planUpkeep()
-    }
-
-    private func checkpoint(_ file: WriteConnection) {
+    /// Moves the WAL into the database when it is long enough.
+    func restartLog(atLeast frames: Int? = nil) {
+        guard let length = file?.walFrames, length >= frames ?? settings.walFrames else { return }
         do throws(QueueError) {
             // Held up by a reader, it is tried again after the next commit; readers are brief.
-            _ = try file.checkpoint(SQLITE_CHECKPOINT_RESTART)
-        } catch .full {
-            if reserve.release() {
+            _ = try file?.checkpoint(SQLITE_CHECKPOINT_RESTART)
+        } catch {
+            // What is in the WAL stays there, durable.
+            if case .full = error, reserve.release() {
                 isReserveSpent = true
                 noticeDisk(full: true, free: freeDiskBytes(at: settings.path) ?? 0)
-                checkpoint(file)
+                return restartLog(atLeast: frames)
             }
-        } catch {
-            // What is in the WAL stays there, durable; opening again shows whether the disk still works.
-            observer?.noticed(.commitFailed(message: error.description))
-            if !isTampered { reopen() }
+            failed(Work(), error)
         }
     }
 
@@ -59,34 +54,21 @@ extension Writer {
     }
 
     /// Makes durable what was left to the operating system, so that a power cut repeats a second of it at most.
-    private func sync() {
+    func sync() {
         let hasCounts = ledger.accounts.contains { $0.isTouched && $0.isStored }
-        guard hasUnsynced || hasCounts, let file else { return }
-        let before = ledger
-        do throws(QueueError) {
-            try file.begin(synced: settings.durability == .full)
-            ledger.serial += 1
-            try file.write(&ledger, clock: clockMark())
-            try file.commit()
-            hasUnsynced = false
-            publish()
-        } catch {
-            failed(Work(), error, file, before: before)
-        }
+        guard file != nil, hasUnsynced || hasCounts else { return }
+        commit(Work(), synced: true) { (draft, _) throws(QueueError) in draft.touch() }
     }
 
     /// Removes what is older than `queue.max_age`, oldest first, a slice at a time.
     func expire() {
-        guard let maxAge = settings.maxAge, let file else { return }
+        guard let maxAge = settings.maxAge, file != nil else { return }
         let cutoff = agentNow - maxAge.wholeMilliseconds
-        let due = { (head: Ledger.Head?) in head.map { $0.acceptedMS <= cutoff } ?? false }
-        guard ledger.accounts.contains(where: { due($0.head) }) else { return }
-        let before = ledger
-        var draft = Draft()
-        do throws(QueueError) {
-            try file.begin(synced: settings.durability == .full)
-            ledger.serial += 1
-            for position in ledger.accounts.indices where due(ledger.accounts[position].head) {
+        let isDue = { (account: Ledger.Account) in account.head.map { $0.acceptedMS <= cutoff } ?? false }
+        guard ledger.accounts.contains(where: isDue) else { return }
+        // A power cut that takes it back only makes it be done again.
+        commit(Work(), synced: false) { (draft, file) throws(QueueError) in
+            for position in ledger.accounts.indices where isDue(ledger.accounts[position]) {
                 let id = ledger.accounts[position].id
                 let table = try file.table(id)
                 let rows = try table.removeOldest(acceptedThrough: cutoff, limit: Self.expirySlice)
@@ -94,15 +76,8 @@ extension Writer {
                 try updateHead(at: position, table, after: rows)
                 draft.remove(rows, of: id, cause: .expired)
             }
-            draft.finish()
-            try file.write(&ledger, clock: clockMark())
-        } catch {
-            return failed(Work(), error, file, before: before)
         }
-        do throws(QueueError) { try file.commit() } catch { return commitFailed(Work(), draft, error) }
-        hasUnsynced = hasUnsynced && settings.durability != .full
-        conclude(draft)
-        if ledger.accounts.contains(where: { due($0.head) }) { queue.async { [weak self] in self?.expire() } }
+        if file != nil, ledger.accounts.contains(where: isDue) { queue.async { [weak self] in self?.expire() } }
     }
 
     func reconfigure(_ new: QueueSettings) {
@@ -130,26 +105,27 @@ extension Writer {
         }
     }
 
-    /// Gives free pages back to the file system; whether there are more. Stops as soon as there is work.
+    /// Gives free pages back to the file system, slice by slice as long as there is no other work; whether there are
+    /// more. When there are none, the WAL is emptied too, which makes the next start quick.
     private func vacuum() -> Bool {
-        guard let file, !isTampered else { return false }
+        guard !isTampered, file != nil else { return false }
         do throws(QueueError) {
-            let free = try file.freePages()
+            let free = try file?.freePages() ?? 0
             guard free > Self.keptFreePages else {
-                if file.walFrames > 0 { checkpoint(file) }
+                restartLog(atLeast: 1)
                 return false
             }
-            try file.vacuum(pages: min(Self.vacuumSlice, Int(free - Self.keptFreePages)))
-            if file.walFrames >= settings.walFrames { checkpoint(file) }
-            queue.async { [weak self] in
-                guard let self, self.isIdle, !self.isClosed else { return }
-                _ = self.vacuum()
-            }
-            return true
+            try file?.vacuum(pages: min(Self.vacuumSlice, Int(free - Self.keptFreePages)))
         } catch {
-            failed(Work(), error, file, before: ledger)
+            failed(Work(), error)
             return false
         }
+        restartLog()
+        queue.async { [weak self] in
+            guard let self, self.isIdle, !self.isClosed else { return }
+            _ = self.vacuum()
+        }
+        return true
     }
 
     // MARK: The end

@@ -28,11 +28,12 @@ final class Writer: @unchecked Sendable {
     var backlog = Work()
     /// Settlements and dead letters of commits that failed: done again when the file lets them.
     var owed = Work()
-    /// What was in a commit of which nobody knows yet whether it is stored.
-    var undecided: (draft: Draft, serial: Int64)?
+    var undecided: Undecided?
     var isTampered = false
     var isDiskFull = false
     var isReserveSpent = false
+    /// A damaged file was replaced, and nothing was committed to the new one yet.
+    var isRepairFresh = false
     var isClosed = false
     /// Whether a commit was left to the operating system to write.
     var hasUnsynced = false
@@ -94,45 +95,89 @@ final class Writer: @unchecked Sendable {
 
     /// Does the work in one transaction and answers for it, whatever happens.
     func commit(_ work: Work) {
-        guard let file else { return postpone(work, .storage(message: unavailable.description)) }
         var work = work
-        if !work.requests.isEmpty, let refusal = standingRefusal() {
-            refuse(&work.requests, refusal)
-        }
+        if !work.requests.isEmpty, let refusal = standingRefusal() { refuse(&work.requests, refusal) }
         guard !work.isEmpty else { return }
+        commit(work, synced: work.wantsSync) { (draft, file) throws(QueueError) in
+            try self.fill(&draft, with: work, file)
+        }
+    }
+
+    /// Runs `fill` in a transaction; `work` is what is owed to others by it.
+    ///
+    /// What failed is handled here rather than where it happened, so that nothing holds on to the file when it has to
+    /// be closed.
+    func commit(_ work: Work, synced: Bool, _ fill: (inout Draft, WriteConnection) throws(QueueError) -> Void) {
         let before = ledger
         ledger.serial += 1
+        let serial = ledger.serial
+        let synced = synced && settings.durability == .full
+        switch attempt(synced: synced, fill) {
+        case .done(let draft):
+            if draft.changesFile {
+                hasUnsynced = !synced
+                isRepairFresh = false
+            }
+            if !work.requests.isEmpty, draft.changesFile { noticeDisk(full: false, free: 0) }
+            conclude(draft)
+            restartLog()
+            planUpkeep()
+        case .tampered:
+            ledger = before
+            noticeTampering()
+            commit(work)
+        case .failed(let error):
+            ledger = before
+            failed(work, error)
+        case .undecided(let draft, let error):
+            ledger = before
+            commitFailed(Undecided(work: work, draft: draft, serial: serial), error)
+        }
+    }
+
+    private enum Attempt {
+        case done(Draft)
+        /// Rolled back: the file is not where it was.
+        case tampered
+        /// Rolled back: nothing of it is stored.
+        case failed(QueueError)
+        /// COMMIT failed: it may be stored or not.
+        case undecided(Draft, QueueError)
+    }
+
+    private func attempt(synced: Bool, _ fill: (inout Draft, WriteConnection) throws(QueueError) -> Void) -> Attempt {
+        guard let file else { return .failed(unavailable) }
         var draft = Draft()
         do throws(QueueError) {
-            let synced = settings.durability == .full && work.wantsSync
             try file.begin(synced: synced)
-            try fill(&draft, with: work, file)
+            try fill(&draft, file)
             draft.finish()
             guard draft.changesFile else {
                 // Nothing but refusals: their counts wait for the next commit.
                 try file.rollback()
-                publish()
-                return draft.answers.send()
+                return .done(draft)
             }
-            if !isTampered, !file.isInPlace {
+            guard isTampered || file.isInPlace else {
                 try file.rollback()
-                ledger = before
-                noticeTampering()
-                return commit(work)
+                return .tampered
             }
             try file.write(&ledger, clock: clockMark())
-            hasUnsynced = hasUnsynced && !synced || !synced
         } catch {
-            return failed(work, error, file, before: before)
+            return rolledBack(file, error)
         }
         do throws(QueueError) {
             try file.commit()
         } catch {
-            if case .full = error { return failed(work, error, file, before: before) }
-            return commitFailed(work, draft, error)
+            // A frame that found no room is not in the WAL, and without the last one the others do not count.
+            if case .full = error { return rolledBack(file, error) }
+            return .undecided(draft, error)
         }
-        conclude(draft)
-        afterCommit(file)
+        return .done(draft)
+    }
+
+    private func rolledBack(_ file: WriteConnection, _ error: QueueError) -> Attempt {
+        do throws(QueueError) { try file.rollback() } catch let failure { return .failed(failure) }
+        return .failed(error)
     }
 
     private func fill(_ draft: inout Draft, with work: Work, _ file: WriteConnection) throws(QueueError) {
@@ -150,7 +195,7 @@ final class Writer: @unchecked Sendable {
         publish()
         draft.answers.send()
         draft.sendReplies()
-        observer?.committed(draft.commit)
+        if draft.changesFile { observer?.committed(draft.commit) }
     }
 
     // MARK: Appending
