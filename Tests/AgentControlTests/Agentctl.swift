@@ -29,7 +29,8 @@ struct Agentctl {
         columns: Int? = nil,
         environment: [String: String] = [:],
         in scratch: Scratch,
-        signal: Int32? = nil
+        signal: Int32? = nil,
+        program: String = Self.program
     ) throws -> Outcome {
         let (input, out, words) = ("\(scratch.path)/in", "\(scratch.path)/out", "\(scratch.path)/err")
         let file = open(input, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o600)
@@ -52,7 +53,12 @@ struct Agentctl {
         defer { for pointer in argv + envp { free(pointer) } }
 
         var pid: pid_t = 0
-        try #require(posix_spawn(&pid, program, &actions, nil, argv, envp) == 0)
+        var result: Int32
+        repeat {
+            // ETXTBSY: a process that was started elsewhere just now still holds a fresh copy open for writing.
+            result = posix_spawn(&pid, program, &actions, nil, argv, envp)
+        } while result == ETXTBSY
+        try #require(result == 0)
         if let signal {
             while text(out).isEmpty, kill(pid, 0) == 0 { sched_yield() }
             kill(pid, signal)

@@ -277,6 +277,20 @@ import Testing
         #expect(dryRuns == [true, false, false])
     }
 
+    // MARK: check-config
+
+    /// Beside a copy of agentctl stands a script in agentd's place, which says what it was asked and ends with 78.
+    @Test func checkConfigIsTheAnswerOfTheAgentdBesideIt() throws {
+        let scratch = try Scratch()
+        let script = "#!/bin/sh\necho \"$@\"\necho 'agent.conf:1:1: wrong' >&2\nexit 78\n"
+        try scratch.write("agentd", Array(script.utf8), mode: 0o700)
+        let copy = try scratch.copy(Agentctl.program, as: "agentctl")
+        #expect(
+            try Agentctl.run("check-config", "/etc/agent.conf", in: scratch, program: copy)
+                == .init(code: 78, out: "--check-config --config /etc/agent.conf\n", words: "agent.conf:1:1: wrong\n")
+        )
+    }
+
     // MARK: Help
 
     @Test func helpNamesEveryVerb() throws {

@@ -28,6 +28,30 @@ final class Scratch {
 
     var socket: String { "\(path)/c.sock" }
 
+    func write(_ name: String, _ bytes: [UInt8], mode: mode_t) throws {
+        let file = open("\(path)/\(name)", O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, mode)
+        try #require(file >= 0)
+        defer { close(file) }
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress! + written, $0.count - written) }
+            try #require(count > 0)
+            written += count
+        }
+    }
+
+    /// An executable copy of a program; returns its path.
+    func copy(_ program: String, as name: String) throws -> String {
+        let file = try #require(fopen(program, "r"))
+        defer { fclose(file) }
+        var status = stat()
+        try #require(fstat(fileno(file), &status) == 0)
+        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+        try #require(fread(&bytes, 1, bytes.count, file) == bytes.count)
+        try write(name, bytes, mode: 0o700)
+        return "\(path)/\(name)"
+    }
+
     func server(_ handler: any ControlHandler) throws -> ControlServer {
         let server = try ControlServer(path: socket, handler: handler)
         server.start()
