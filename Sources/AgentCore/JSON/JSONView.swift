@@ -18,6 +18,12 @@ public struct JSONView {
         self.range = range
     }
 
+    /// A value that was seen before in `text`, which still is the same.
+    public init(wellFormed text: UnsafeRawBufferPointer, range: Range<Int>) {
+        precondition(!range.isEmpty && range.upperBound <= text.count)
+        self.init(text: text, range: range)
+    }
+
     /// The one value that `text` is.
     public init(validating text: UnsafeRawBufferPointer) throws(JSONFault) {
         self.init(text: text, range: try JSON.locate(text))

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How events come in: addresses, limits and time-outs.
+public struct IngestSettings: Sendable {
+    /// `host:port` or `[v6]:port`; port 0 takes any free one; empty: no HTTP over TCP.
+    public var http = "127.0.0.1:8077"
+    /// Path of the Unix socket; empty: none.
+    public var socketPath = "/run/agentd/ingest.sock"
+    /// Permission bits of the socket file.
+    public var socketMode: UInt32 = 0o660
+
+    /// The largest event, in bytes of data. A stream may allow less.
+    public var maxEventBytes = 1 << 20
+    /// The largest request body. A request may have one event for each 64 bytes of it, so that many tiny events do
+    /// not cost more memory than one large body.
+    public var maxRequestBytes = 16 << 20
+    /// How long a PUT waits for Kinesis before it is answered 202.
+    public var putWait: Duration = .seconds(5)
+    /// PUT requests that may wait at a time; one more is answered 202 at once.
+    public var maxWaiting = 4096
+
+    /// Connections at a time, TCP and Unix together. One more is answered 503 and closed.
+    public var maxConnections = 1024
+    /// A connection with nothing to do is closed after this.
+    public var idleTimeout: Duration = .seconds(75)
+    /// From a request's first byte to the end of its header fields; then 408.
+    public var headTimeout: Duration = .seconds(10)
+    /// From there to the end of its body, without the time that the agent itself did not read; then 408. Also how
+    /// long a client may leave replies unread.
+    public var bodyTimeout: Duration = .seconds(60)
+    /// What bodies and unanswered events of all connections may hold, in bytes: at least ``maxRequestBytes``. It is
+    /// shared out evenly among the event loops. One chunked request a loop may overdraw it.
+    public var memoryBytes = 64 << 20
+    /// 1...; each listens on nothing but its share of the connections.
+    public var eventLoops = 1
+
+    /// Where lines go that name no stream; `nil`: they are refused.
+    public var defaultStream: String?
+    /// Names, without port, that a `Host` may have beside `localhost`, loopback addresses and the host of ``http``.
+    public var allowedHosts: [String] = []
+    /// Values that an `Origin` may have, such as `https://shop.example`.
+    public var allowedOrigins: [String] = []
+
+    public init() {}
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AgentCore
+import NIOCore
+import Testing
+
+@testable import AgentIngest
+
+struct NativeEventsTests {
+    @Test func anEventIsKeptByteForByte() throws {
+        let server = TestServer()
+        let reply = try server.reply(to: post(" {\"a\" : 1}\n"))
+        #expect(reply.status == 202)
+        #expect(reply.body == #"{"accepted":1,"first_id":1,"last_id":1}"#)
+        #expect(reply.fields["content-type"] == "application/json")
+        #expect(server.queue.storedTexts == [" {\"a\" : 1}\n"])
+    }
+
+    @Test(arguments: ["application/x-ndjson", "application/jsonl", "Application/X-NDJSON; charset=utf-8"])
+    func linesAreEventsAndBlankOnesAreSkipped(type: String) throws {
+        let server = TestServer()
+        let reply = try server.reply(to: post("{\"a\":1}\r\n\n  \n[2] \n\r\n3", type: type))
+        #expect(reply.body == #"{"accepted":3,"first_id":1,"last_id":3}"#)
+        #expect(server.queue.storedTexts == ["{\"a\":1}", "[2] ", "3"])
+        #expect(server.queue.batches == 1)
+    }
+
+    @Test func otherBodiesAreOpaque() throws {
+        let server = TestServer()
+        for type in ["text/plain", "application/octet-stream", "application/jsonx", ""] {
+            #expect(try server.reply(to: post("{not json\u{0}\n", type: type)).status == 202)
+        }
+        #expect(try server.reply(to: post("{}", type: "application/cloudevents+json")).status == 202)
+        #expect(try server.reply(to: post("{", type: "application/cloudevents+JSON; charset=\"utf-8\"")).status == 400)
+    }
+
+    @Test func aBadLineRefusesTheRequestAndNamesItsPlace() throws {
+        let server = TestServer()
+        let reply = try server.reply(to: post("{\"a\":1}\n\n{\"ä\" 2}\n", type: "application/x-ndjson"))
+        #expect(reply.status == 400)
+        #expect(reply.slug == "malformed_json")
+        #expect(reply.body.contains("Line 3, column 6"))
+        #expect(server.queue.stored.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("?partition_key=a+b%2Fc", "", "a b/c"), ("?x=1&partition_key=%C3%A9", "", "é"),
+        ("", "X-Partition-Key: grün", "grün"), ("?partition_key=q", "X-Partition-Key: h", "q"),
+        ("?partition_key=", "X-Partition-Key: h", "h"), ("", "X-Partition-Key:", "u-1"), ("", "", "u-1"),
+    ])
+    func keysComeFromWhereTheyAreFirst(query: String, field: String, key: String) throws {
+        let server = TestServer()
+        let request = post(
+            #"{"user":{"id":"u-1"}}"#,
+            "/v1/streams/orders/events" + query,
+            type: "application/json",
+            field.isEmpty ? "A: b" : field
+        )
+        #expect(try server.reply(to: request).status == 202)
+        #expect(server.queue.stored.map(\.key.partitionKey) == [key])
+    }
+
+    @Test(arguments: [
+        (#"{"user":{"id":12.0}}"#, "12.0"), (#"{"user":{"id":true}}"#, "true"), (#"{"user":{"id":null}}"#, ""),
+        (#"{"user":{"id":""}}"#, ""), (#"{"user":{}}"#, ""), ("1", ""), (#"{"user":{"id":"\u00e9"}}"#, "é"),
+    ])
+    func keysInEventsCountAsTheirText(event: String, key: String) throws {
+        for type in ["application/json", "application/jsonl"] {
+            let server = TestServer()
+            #expect(try server.reply(to: post(event, "/v1/streams/orders/events", type: type)).status == 202)
+            #expect(server.queue.stored.map(\.key.partitionKey) == [key])
+        }
+    }
+
+    @Test func explicitHashKeysServeAsTheirOwnKey() throws {
+        let server = TestServer()
+        #expect(try server.reply(to: post("1", "/v1/streams/clicks/events?explicit_hash_key=17")).status == 202)
+        #expect(
+            try server.reply(
+                to: post("1", "/v1/streams/clicks/events", type: "a/b", "X-Explicit-Hash-Key: 0", "X-Partition-Key: k")
+            ).status == 202
+        )
+        #expect(
+            server.queue.stored.map(\.key) == [
+                EventKey(partitionKey: "17", explicitHashKey: "17"), EventKey(partitionKey: "k", explicitHashKey: "0"),
+            ]
+        )
+    }
+
+    @Test func keysOf256CharactersAreTakenWhateverTheirBytes() throws {
+        let server = TestServer()
+        let key = String(repeating: "%F0%9F%99%82", count: 256)
+        #expect(try server.reply(to: post("1", "/v1/streams/clicks/events?partition_key=\(key)")).status == 202)
+        #expect(
+            try server.reply(to: post("1", "/v1/streams/clicks/events?partition_key=\(key)x")).slug == "key_too_long"
+        )
+    }
+
+    @Test func regionsChooseTheDestination() throws {
+        let server = TestServer()
+        #expect(try server.reply(to: post("1", "/v1/streams/clicks/events?region=eu-west-1")).status == 202)
+        #expect(server.queue.stored.map(\.destination) == [DestinationID(2)])
+        #expect(try server.reply(to: post("1", "/v1/streams/clicks/events?region=mars")).status == 404)
+    }
+
+    @Test func sizesCountDataAndKey() throws {
+        let server = TestServer()
+        let path = "/v1/streams/tiny/events?partition_key=12345678"
+        #expect(try server.reply(to: post(String(repeating: "1", count: 120), path)).status == 202)
+        let over = try server.reply(to: post(String(repeating: "1", count: 121), path))
+        #expect((over.status, over.slug) == (413, "event_too_large"))
+        let lines = try server.reply(
+            to: post("1\n" + String(repeating: "1", count: 129), "/v1/streams/tiny/events", type: "application/jsonl")
+        )
+        #expect(lines.status == 413)
+        #expect(lines.body.contains("line 2"))
+        #expect(server.queue.stored.count == 1)
+    }
+
+    @Test func manyTinyEventsAreBounded() throws {
+        let server = TestServer { $0.maxRequestBytes = 640 }
+        let type = "application/jsonl"
+        #expect(try server.reply(to: post(String(repeating: "1\n", count: 10), type: type)).status == 202)
+        #expect(try server.reply(to: post(String(repeating: "1\n", count: 11), type: type)).slug == "too_many_events")
+    }
+
+    @Test func eventsOfOneTurnGoToTheQueueTogether() throws {
+        let server = TestServer(answersAtOnce: false)
+        let connections = try (0..<3).map { _ in try server.connect() }
+        for connection in connections { connection.channel.pipeline.fireChannelRead(ByteBuffer(string: post("1"))) }
+        #expect(server.queue.batches == 0)
+        server.turn()
+        #expect(server.queue.batches == 1)
+        #expect(server.queue.waiting.count == 3)
+    }
+
+    @Test func nothingIsAnsweredBeforeTheCommit() throws {
+        let server = TestServer(answersAtOnce: false)
+        let connection = try server.connect()
+        try connection.send(post("1"))
+        #expect(try connection.drainOutput() == "")
+        server.queue.store()
+        #expect(try connection.reply().status == 202)
+    }
+}
