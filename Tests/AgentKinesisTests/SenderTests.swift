@@ -34,7 +34,8 @@ import Testing
 
     @Test func carriesAnyKeyAndAnyBytes() throws {
         let keys = [
-            "a\"b\\c/", "\u{0}\u{1f}\n\t\u{7f}", "ключ-鍵-🔑", "e\u{301}", String(repeating: "\u{1}", count: 256),
+            "\"", "\\", "a\"b\\c/", "\u{0}\u{1f}\n\t\u{7f}", "ключ-鍵-🔑", "e\u{301}",
+            String(repeating: "\u{1}", count: 256),
         ]
         let records = keys.enumerated().map { n, key in
             OutgoingRecord(
