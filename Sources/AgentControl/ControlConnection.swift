@@ -18,11 +18,16 @@ final class ControlConnection: @unchecked Sendable {
     private var written = 0
     /// Counts requests, so that a second reply to one is not taken for the reply to the next.
     private var request: UInt64 = 0
-    private(set) var isBusy = false
+    private var isBusy = false
+    /// The client says no more; it may still read.
+    private var hasEnded = false
     private var closesAfterWriting = false
     private var isClosed = false
 
     private var descriptor: Int32 { socket.descriptor }
+
+    /// Whether it may be closed to make room: nobody waits for an answer, or it looks as if nobody did.
+    var isExpendable: Bool { !isBusy || hasEnded }
 
     /// When the connection last had a request, on the server's count of uses.
     var lastUse: UInt64 = 0
@@ -65,7 +70,14 @@ final class ControlConnection: @unchecked Sendable {
             let count = Glibc.read(descriptor, &block, block.count)
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EAGAIN { break }
-            guard count > 0 else { return close() }
+            guard count >= 0 else { return close() }
+            guard count > 0 else {
+                // A client may close its half and still want the answers to what it has asked.
+                hasEnded = true
+                reader?.cancel()
+                reader = nil
+                break
+            }
             received += block[..<count]
             if received.count > ControlProtocol.maxRequestBytes {
                 let error = ControlError(
@@ -83,6 +95,7 @@ final class ControlConnection: @unchecked Sendable {
         guard !isClosed, !isBusy, toWrite.isEmpty, !closesAfterWriting else { return }
         guard let end = received[searched...].firstIndex(of: UInt8(ascii: "\n")) else {
             searched = received.count
+            if hasEnded { close() }
             return
         }
         let line = Array(received[..<end])

@@ -53,6 +53,7 @@ extension ControlServer {
         private var connections: [ObjectIdentifier: ControlConnection] = [:]
         private var uses: UInt64 = 0
         private var isStopped = false
+        private var spare = State.openSpare()
 
         init(queue: DispatchQueue, descriptor: Int32, path: String?, handler: any ControlHandler) {
             self.queue = queue
@@ -78,6 +79,7 @@ extension ControlServer {
             isStopped = true
             if let path, let file, FileIdentity(path) == file { unlink(path) }
             if let source { source.cancel() } else { close(descriptor) }
+            if spare >= 0 { close(spare) }
             for connection in connections.values { connection.close() }
             connections = [:]
         }
@@ -87,8 +89,8 @@ extension ControlServer {
             while !isStopped {
                 let accepted = accept(descriptor, nil, nil)
                 guard accepted >= 0 else {
-                    // EAGAIN: that was all. Out of descriptors or memory: the source fires again.
                     if errno == EINTR || errno == ECONNABORTED { continue }
+                    if errno == EMFILE || errno == ENFILE, turnAway() { continue }
                     return
                 }
                 _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
@@ -117,9 +119,22 @@ extension ControlServer {
             connection.start()
         }
 
+        /// Out of descriptors, a connection that is not accepted would make the source fire without end. One descriptor
+        /// is kept for this: it makes way, the connection is taken and closed, and it comes back.
+        private func turnAway() -> Bool {
+            guard spare >= 0 else { return false }
+            close(spare)
+            let accepted = accept(descriptor, nil, nil)
+            if accepted >= 0 { close(accepted) }
+            spare = Self.openSpare()
+            return accepted >= 0
+        }
+
+        private static func openSpare() -> Int32 { open("/dev/null", O_RDONLY | O_CLOEXEC) }
+
         private func makeRoom() {
             guard connections.count >= ControlServer.maxConnections else { return }
-            connections.values.filter { !$0.isBusy }.min { $0.lastUse < $1.lastUse }?.close()
+            connections.values.filter(\.isExpendable).min { $0.lastUse < $1.lastUse }?.close()
         }
     }
 }

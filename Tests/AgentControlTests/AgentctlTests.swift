@@ -62,6 +62,46 @@ import Testing
         )
     }
 
+    @Test func whatIsWrongWithTheAgentItselfComesFirst() throws {
+        let scratch = try Scratch()
+        var report = StatusReport()
+        report.agent.version = "1.2.3"
+        report.agent.state = .degraded
+        report.agent.problems = [
+            .init(
+                code: "disk_full",
+                message: "The disk has 0 bytes left.\u{1b}[2J",
+                remedy: "Free some space.",
+                at: "2026-11-22T06:41:57Z"
+            )
+        ]
+        report.queue.maxBytes = 4 << 30
+        report.queue.bytes = 1
+        let server = try scratch.server(scripted { [report] in $0.status = .success(report) })
+        defer { server.stop() }
+        #expect(
+            try Agentctl.run("status", in: scratch).out == """
+                agentd 1.2.3  degraded  pid 0  up 0s
+                  ! disk_full: The disk has 0 bytes left.\\u{1b}[2J (2026-11-22T06:41:57Z)
+                  > Free some space.
+                queue   [#...................] 1 B of 4.0 GiB  0 events
+                totals  accepted 0  delivered 0
+
+                """
+        )
+    }
+
+    @Test func watchingAsJSONIsALineEachTime() throws {
+        let scratch = try Scratch()
+        let server = try scratch.server(scripted())
+        defer { server.stop() }
+        let outcome = try Agentctl.run("status", "--watch", "--json", in: scratch, signal: SIGINT)
+        #expect(
+            outcome.out.split(separator: "\n").first.map(String.init)
+                == (try controlJSON(StatusReport.sample, pretty: false))
+        )
+    }
+
     @Test func statusAsJSONIsTheReport() throws {
         let scratch = try Scratch()
         let server = try scratch.server(scripted())

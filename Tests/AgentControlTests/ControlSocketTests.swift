@@ -109,6 +109,19 @@ import Testing
         #expect(connection.line().contains("record_rejected"))
     }
 
+    @Test func aClientThatHasClosedItsHalfStillGetsItsAnswers() throws {
+        let scratch = try Scratch()
+        let server = try scratch.server(ScriptedHandler())
+        defer { server.stop() }
+        let connection = try RawConnection(scratch.socket)
+        let status = #"{"v":1,"verb":"status","with":{}}"# + "\n"
+        connection.write(status + status + "half a li")
+        connection.endWriting()
+        #expect(connection.line().contains("uptime_seconds"))
+        #expect(connection.line().contains("uptime_seconds"))
+        #expect(connection.isClosed())
+    }
+
     @Test func aRequestThatTakesLongKeepsNobodyElseWaiting() throws {
         let scratch = try Scratch()
         var script = ScriptedHandler.Script()

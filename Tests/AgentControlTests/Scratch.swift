@@ -86,6 +86,8 @@ final class RawConnection {
         }
     }
 
+    func endWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     /// Up to and without the next line end; what there was where the connection ended before.
     func line() -> String {
         var bytes: [UInt8] = []
