@@ -39,19 +39,28 @@ enum Console {
 struct Terminal {
     /// `Int.max` where stdout is no terminal and $COLUMNS is not set.
     let width: Int
+    /// In lines; `Int.max` where stdout is no terminal.
+    let height: Int
     let hasColours: Bool
     let isTerminal: Bool
 
     static func ofStdout() -> Terminal {
         let isTerminal = isatty(STDOUT_FILENO) == 1
         var size = winsize()
-        let measured = isTerminal && ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 ? Int(size.ws_col) : 0
+        if !isTerminal || ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) != 0 { size = winsize() }
+        let measured = Int(size.ws_col)
+        let height = size.ws_row > 0 ? Int(size.ws_row) : Int.max
         let given = getenv("COLUMNS").flatMap { Int(String(cString: $0)) } ?? 0
         let width = measured > 0 ? measured : given > 0 ? given : isTerminal ? 80 : Int.max
         // https://no-color.org: set, and not empty.
         let noColour = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
         let isDumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
-        return Terminal(width: width, hasColours: isTerminal && !noColour && !isDumb, isTerminal: isTerminal)
+        return Terminal(
+            width: width,
+            height: height,
+            hasColours: isTerminal && !noColour && !isDumb,
+            isTerminal: isTerminal
+        )
     }
 
     enum Colour: Int {

@@ -60,6 +60,12 @@ struct StatusCommand: ParsableCommand {
     private func show(_ lines: [String], _ terminal: Terminal) {
         guard terminal.isTerminal else { return Console.print(lines.joined(separator: "\n") + "\n") }
         let (home, clearLine, clearBelow) = ("\u{1b}[H", "\u{1b}[K", "\u{1b}[J")
+        var lines = lines
+        if lines.count >= terminal.height, terminal.height > 2 {
+            // The last line is the cursor's: writing there would scroll the first one away.
+            let left = lines.count - (terminal.height - 2)
+            lines = lines.prefix(terminal.height - 2) + ["(\(left) more lines; the terminal is too low)"]
+        }
         Console.write(home + lines.map { $0 + clearLine + "\n" }.joined() + clearBelow, to: STDOUT_FILENO)
     }
 
