@@ -75,8 +75,10 @@ import Testing
     @Test func silenceEndsWithTheStallTimeout() {
         let (reached, until) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         let server = ScriptedServer([.silence(reached: reached, until: until)])
+        let start = ContinuousClock.now
         let outcome = sender(to: server.url, stallTimeout: .milliseconds(100)).send(request([record("x")]))
         until.signal()
+        #expect(ContinuousClock.now - start < .seconds(8), "long before its time-out")
         #expect(outcome.failure?.kind == .transport)
         #expect(outcome.failure?.message.contains("not a byte moved for 0.1 s") == true)
     }
@@ -127,6 +129,18 @@ import Testing
         #expect(failure?.message == "The token is expired")
         #expect(failure?.retryAfter == .milliseconds(1500))
         #expect(provider.invalidations == 1)
+    }
+
+    @Test(
+        arguments: [
+            ("x-amz-retry-after: 250", Duration.milliseconds(250)), ("Retry-After: 7", .seconds(7)),
+            ("Retry-After: 4000000000", .seconds(3600)), ("Retry-After: Wed, 02 Jan 2030 03:04:05 GMT", nil),
+            ("x-amz-retry-after: soon", nil),
+        ] as [(String, Duration?)]
+    )
+    func takesTheWaitThatIsAskedFor(_ header: String, _ wait: Duration?) {
+        let server = ScriptedServer([.answer("", status: 503, headers: [header])])
+        #expect(sender(to: server.url).send(request([record("x")])).failure?.retryAfter == wait)
     }
 
     @Test func onlyFaultsOfIdentityRefuseTheCredentials() {

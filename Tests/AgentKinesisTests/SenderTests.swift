@@ -106,6 +106,20 @@ import Testing
         #expect(authorizations.map { $0.contains("Credential=SECOND/") } == [false, true])
     }
 
+    @Test func eachAccountHasItsCredentials() {
+        let server = ScriptedServer([.answer(accepted(1)), .answer(accepted(1))])
+        let sender = KinesisSender(settings: KinesisSettings(endpoint: server.url), clock: ClockOffset()) { account in
+            FixedProvider(.success(Credentials(accessKeyID: "ID-\(account)", secretAccessKey: "s", source: "a test")))
+        }
+        for account in ["", "other"] {
+            let destination = Destination(account: account, region: "us-east-1", stream: "clicks")
+            _ = sender.send(OutgoingRequest(destination: destination, records: [record("x")]))
+        }
+        let authorizations = server.requests().compactMap { $0.values("authorization").first }
+        #expect(authorizations.map { $0.contains("Credential=ID-/") } == [true, false])
+        #expect(authorizations.map { $0.contains("Credential=ID-other/") } == [false, true])
+    }
+
     @Test func signsWithTheServicesTimeOnceTheClockIsKnownToBeWrong() throws {
         let date = "Date: Wed, 02 Jan 2030 03:04:05 GMT"
         let server = ScriptedServer([
