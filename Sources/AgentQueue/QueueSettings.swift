@@ -34,6 +34,8 @@ public struct QueueSettings: Sendable {
     var walFrames = 4000
     /// Disk kept for deletes and checkpoints on a full disk: twice what the WAL may take, and room to spare.
     var reserveBytes: Int64 = 40 << 20
+    /// Between a commit and the upkeep after it: how long a settlement may be left to the operating system.
+    var upkeepDelay = Duration.seconds(1)
     /// Pages that the file may have; 0: as many as SQLite allows. For tests of a full disk.
     var maxPages: Int64 = 0
     /// The VFS to open the file with; `nil`: SQLite's own. For tests of a failing disk.

@@ -116,6 +116,8 @@ final class QueueFixture {
         var settings = QueueSettings(path: "\(folder.path)/queue.db")
         settings.minFreeDisk = 0
         settings.reserveBytes = 0
+        // Tests call it.
+        settings.upkeepDelay = .seconds(3600)
         return settings
     }
 

@@ -11,6 +11,10 @@ struct Draft {
     /// Whether it writes anything but counts.
     private(set) var changesFile = false
 
+    var changesEvents: Bool {
+        !commit.appended.isEmpty || !commit.settled.isEmpty || !commit.deadLettered.isEmpty || !commit.removed.isEmpty
+    }
+
     mutating func append(_ event: StoredEvent, to id: DestinationID, at position: Int) {
         changesFile = true
         if let last = appended.last, last.position == position {

@@ -31,7 +31,7 @@ extension Writer {
     func planUpkeep() {
         guard !isUpkeepPlanned, !isClosed else { return }
         isUpkeepPlanned = true
-        queue.asyncAfter(deadline: .now() + .seconds(1)) { [weak self] in
+        queue.asyncAfter(deadline: .now() + .milliseconds(Int(settings.upkeepDelay.wholeMilliseconds))) { [weak self] in
             guard let self else { return }
             self.isUpkeepPlanned = false
             if self.upkeep() { self.planUpkeep() }

@@ -195,7 +195,7 @@ final class Writer: @unchecked Sendable {
         publish()
         draft.answers.send()
         draft.sendReplies()
-        if draft.changesFile { observer?.committed(draft.commit) }
+        if draft.changesEvents { observer?.committed(draft.commit) }
     }
 
     // MARK: Appending

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+import CSQLite
+import Dispatch
+import Testing
+
+@testable import AgentQueue
+
+struct CommitFailureTests {
+    @Test func aSyncThatFailsIsAnsweredByWhatTheFileHolds() throws {
+        let vfs = FaultVFS()
+        let fixture = try QueueFixture { $0.vfs = vfs.name }
+        let id = fixture.destination()
+        try fixture.append(fixture.events(2, to: id))
+        vfs.set { $0.failSyncs = 1 }
+        let refusal = fixture.refusal(fixture.events(3, to: id))
+        let stored = try fixture.ids(id)
+        #expect(stored == (refusal == nil ? [1, 2, 3, 4, 5] : [1, 2]))
+        #expect(fixture.recorder.commits.flatMap(\.appended).flatMap(\.events).map(\.id.rawValue) == stored)
+        #expect(fixture.recorder.notices.contains(.reopened))
+        let copy = try fixture.crashed()
+        #expect(try copy.ids(id) == stored)
+        #expect(copy.totals == fixture.totals)
+        #expect(fixture.totals.isBalanced)
+        #expect(try fixture.append(fixture.events(1, to: id)) > EventID(stored.last ?? 0))
+    }
+
+    @Test func aFileThatCannotBeOpenedAgainAnswersUnknown() throws {
+        let vfs = FaultVFS()
+        let fixture = try QueueFixture { $0.vfs = vfs.name }
+        let id = fixture.destination()
+        try fixture.append(fixture.events(2, to: id))
+        vfs.set {
+            $0.failSyncs = 1
+            $0.failOpens = .max
+        }
+        guard case .unknown = fixture.refusal(fixture.events(3, to: id)) else {
+            Issue.record("not unknown")
+            return
+        }
+        #expect(fixture.queue.snapshot().unavailable != nil)
+        guard case .storage = fixture.refusal(fixture.events(1, to: id)) else {
+            Issue.record("not storage")
+            return
+        }
+        #expect(throws: QueueError.self) { try fixture.ids(id) }
+        fixture.settle([1], of: id)
+        vfs.set { $0.failOpens = 0 }
+        let writer = fixture.queue.writer
+        writer.queue.sync { writer.retryReopening(.unavailable(reason: "test")) }
+        let stored = try fixture.ids(id)
+        #expect(stored == [2] || stored == [2, 3, 4, 5])
+        #expect(fixture.recorder.commits.flatMap(\.appended).flatMap(\.events).count == stored.count + 1)
+        #expect(fixture.totals.delivered == 1)
+        #expect(fixture.totals.isBalanced)
+        #expect(fixture.queue.snapshot().unavailable == nil)
+    }
+
+    @Test func aWriteThatFailsRefusesAndTheQueueGoesOn() throws {
+        let vfs = FaultVFS()
+        let fixture = try QueueFixture { $0.vfs = vfs.name }
+        let id = fixture.destination()
+        try fixture.append(fixture.events(2, to: id))
+        vfs.set { $0.failWrites = 1 }
+        guard case .storage = fixture.refusal(fixture.events(3, to: id)) else {
+            Issue.record("not storage")
+            return
+        }
+        #expect(try fixture.append(fixture.events(1, to: id)) == EventID(3))
+        #expect(try fixture.ids(id) == [1, 2, 3])
+        #expect(fixture.totals.isBalanced)
+    }
+
+    @Test func settlementsOfAFailedCommitAreDoneAgain() throws {
+        let vfs = FaultVFS()
+        let fixture = try QueueFixture { $0.vfs = vfs.name }
+        let id = fixture.destination()
+        try fixture.append(fixture.events(3, to: id))
+        vfs.set { $0.failWrites = 1 }
+        fixture.settle([1, 2], of: id)
+        fixture.upkeep()
+        #expect(try fixture.ids(id) == [3])
+        #expect(fixture.totals.delivered == 2)
+        #expect(fixture.recorder.commits.flatMap(\.settled).count == 1)
+    }
+
+    /// Fails the first, the second, the third … write or sync of a short story, until one passes untouched.
+    @Test(arguments: [false, true]) func whereverTheDiskFailsWhatWasAnsweredIsThere(sync: Bool) throws {
+        for skip in 0..<200 {
+            let vfs = FaultVFS()
+            let fixture = try QueueFixture { $0.vfs = vfs.name }
+            let id = fixture.destination()
+            var stored: [Int64] = []
+            var settled: Set<Int64> = []
+            vfs.set {
+                if sync { $0.skipSyncs = skip } else { $0.skipWrites = skip }
+                if sync { $0.failSyncs = 1 } else { $0.failWrites = 1 }
+            }
+            for round in 0..<4 {
+                if let first = try? fixture.append(fixture.events(2, to: id, bytes: 3000)) {
+                    stored += [first.rawValue, first.rawValue + 1]
+                }
+                if round == 2, let first = stored.first {
+                    fixture.settle([first], of: id)
+                    settled.insert(first)
+                }
+            }
+            fixture.upkeep()
+            fixture.upkeep()
+            let expected = stored.filter { !settled.contains($0) }
+            #expect(try fixture.ids(id) == expected, "fault \(skip)")
+            #expect(fixture.totals.isBalanced, "fault \(skip)")
+            let copy = try fixture.crashed()
+            #expect(try copy.ids(id) == expected, "fault \(skip)")
+            #expect(copy.totals.isBalanced)
+            if vfs.isSpent { continue }
+            #expect(skip > 3)
+            return
+        }
+        Issue.record("no end of faults")
+    }
+}
