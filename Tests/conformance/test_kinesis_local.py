@@ -19,7 +19,7 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 
-from conftest import ACCESS_KEY, REGION, SECRET_KEY, by_partition_key, read_shard, read_stream
+from kinesis_local import ACCESS_KEY, REGION, SECRET_KEY, by_partition_key, read_shard, read_stream
 
 HASH_SPACE = 1 << 128
 
@@ -420,6 +420,32 @@ def test_an_outage_refuses_connections_and_ends_by_itself(kinesis_local, kinesis
     kinesis.put_records(StreamName="events", Records=records(1))
 
 
+def test_nobody_listens_during_an_outage_and_streams_stay(kinesis_local, kinesis):
+    kinesis.put_records(StreamName="events", Records=records(5))
+    kinesis_local.outage(500)
+    with pytest.raises(botocore.exceptions.EndpointConnectionError):
+        kinesis.put_records(StreamName="events", Records=records(5))
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            kinesis.put_records(StreamName="events", Records=records(5))
+            break
+        except botocore.exceptions.BotoCoreError:
+            time.sleep(0.05)
+    assert len(kinesis_local.journal()) == 10
+
+
+def test_a_body_that_is_too_large_is_refused(kinesis_local):
+    answer = subprocess.run(
+        ["curl", "-s", "-m", "20", "-o", os.devnull, "-w", "%{http_code}", kinesis_local.endpoint]
+        + ["-H", "Expect:", "--data-binary", "@-"],
+        input=b"x" * (25 << 20),
+        capture_output=True,
+    )
+    assert answer.stdout == b"413"
+    assert kinesis_local.client().list_streams()["StreamNames"] == ["events"]
+
+
 def test_an_outage_can_be_cleared(kinesis_local, kinesis):
     kinesis_local.add_faults({"action": "reset_unread", "operation": "*"})
     with pytest.raises(botocore.exceptions.BotoCoreError):
@@ -591,10 +617,10 @@ def test_bodies_that_are_no_request_are_refused(kinesis_local, body, code):
 
 
 def test_a_fault_file_that_cannot_be_read_is_said(tmp_path):
-    from conftest import kinesis_local_path
+    from programs import program
 
     output = subprocess.run(
-        [kinesis_local_path(), "--port", "0", "--faults", str(tmp_path / "missing")],
+        [program("kinesis-local"), "--port", "0", "--faults", str(tmp_path / "missing")],
         capture_output=True,
         timeout=20,
     )
