@@ -75,7 +75,7 @@ let package = Package(
         program("agentd", ["AgentRuntime", arguments]),
         program("agentctl", ["AgentControl", "AgentQueue", "AgentCore", arguments]),
         program("kinesis-local", ["KinesisLocal", arguments]),
-        program("agent-bench", ["AgentCore", arguments]),
+        program("agent-bench", ["AgentControl", arguments]),
 
         .target(
             name: "AgentTestSupport",
