@@ -20,7 +20,7 @@ internal import Logging
 // is closed. What was not delivered by then is delivered after the next start.
 
 /// A running agent.
-public final class Agent {
+final class Agent {
     private let settings: Settings
     private let log: Logger
     private let condition = AgentCondition()
@@ -34,7 +34,7 @@ public final class Agent {
     /// Opens the queue and the sockets, and begins to deliver.
     ///
     /// - Throws: what could not be opened, and what to do about it.
-    public init(settings: Settings, log: Logger) throws {
+    init(settings: Settings, log: Logger) async throws {
         self.settings = settings
         self.log = log
         let news = News(log: log, condition: condition)
@@ -88,12 +88,12 @@ public final class Agent {
         self.store = store
         self.workers = workers
         self.delivery = delivery
-        let condition = condition
-        ingest = try IngestServer.start(
+        ingest = try await IngestServer.start(
             settings.ingestSettings,
-            appending: store,
+            queue: store,
             directory: catalog,
-            isReady: { condition.isReady }
+            readiness: { [condition] in condition.readiness },
+            onFault: { log.error("connection not accepted", metadata: ["message": "\($0)"]) }
         )
         let service = ControlService(
             store: store,
@@ -108,51 +108,71 @@ public final class Agent {
         delivery.call { _, _ in }
     }
 
-    /// Serves until SIGTERM or SIGINT, then stops in order. Blocks.
-    public func run() {
-        let stop = DispatchSemaphore(value: 0)
-        let signals = [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { stop.signal() }
-            source.activate()
-            return source
-        }
+    /// Serves until SIGTERM or SIGINT, then stops in order.
+    func run() async {
         let heartbeat = Heartbeat(notifier: notifier, delivery: delivery, store: store)
         heartbeat.start()
         notifier.ready()
         log.notice("ready", metadata: ["queued_events": "\(store.snapshot().totals.queuedEvents)"])
-        stop.wait()
-        shutDown()
+        await Self.terminationSignal()
+        await shutDown()
         heartbeat.stop()
-        for source in signals { source.cancel() }
     }
 
-    private func shutDown() {
+    private static func terminationSignal() async {
+        let (arrivals, continuation) = AsyncStream.makeStream(of: Void.self)
+        let sources = [SIGTERM, SIGINT].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { continuation.yield() }
+            source.activate()
+            return source
+        }
+        for await _ in arrivals { break }
+        for source in sources { source.cancel() }
+    }
+
+    private func shutDown() async {
         notifier.stopping()
         condition.beginDraining()
         log.notice("stopping", metadata: ["queued_events": "\(store.snapshot().totals.queuedEvents)"])
-        let deadline = ContinuousClock.now + settings.delivery.stopTimeout
         // The last second, or half of less, is for the commits that follow.
-        let reserve = min(.seconds(1), settings.delivery.stopTimeout / 2)
-        ingest.stop(within: max(.milliseconds(100), deadline - .now - reserve))
+        let timeout = settings.delivery.stopTimeout
+        let deadline = ContinuousClock.now + timeout - min(.seconds(1), timeout / 2)
+        await ingest.stopAccepting()
+        await ingest.drain(within: max(.milliseconds(100), deadline - .now))
 
-        let idle = DispatchSemaphore(value: 0)
-        delivery.stop { idle.signal() }
-        if idle.wait(timeout: .now() + .seconds(deadline - .now - reserve)) == .timedOut {
+        if await !deliveryStops(by: deadline) {
             log.warning("requests to Kinesis cut short", metadata: ["remedy": "raise delivery.stop_timeout"])
             workers.cancelAll()
-            _ = idle.wait(timeout: .now() + .seconds(reserve))
+            _ = await deliveryStops(by: deadline + .seconds(1))
         }
-        store.close()
+        await ingest.shutDown()
+        await blocking { [store] in store.close() }
         control.stop()
         log.notice("stopped", metadata: ["queued_events": "\(store.snapshot().totals.queuedEvents)"])
     }
-}
 
-extension DispatchTimeInterval {
-    static func seconds(_ duration: Duration) -> DispatchTimeInterval {
-        .nanoseconds(Int(max(0, duration.wholeNanoseconds)))
+    /// Waits until no request is under way.
+    private func deliveryStops(by deadline: ContinuousClock.Instant) async -> Bool {
+        let (outcomes, continuation) = AsyncStream.makeStream(of: Bool.self)
+        delivery.stop { continuation.yield(true) }
+        let wait = max(.zero, deadline - .now)
+        DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(Int(wait.wholeNanoseconds))) {
+            continuation.yield(false)
+        }
+        for await outcome in outcomes { return outcome }
+        return false
+    }
+
+    /// Runs what blocks on a thread that may.
+    private func blocking(_ body: @escaping @Sendable () -> Void) async {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                body()
+                continuation.resume()
+            }
+        }
     }
 }
 

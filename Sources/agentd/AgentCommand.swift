@@ -5,7 +5,7 @@ import Glibc
 
 /// Runs the agent in the foreground.
 @main
-struct AgentCommand: ParsableCommand {
+struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agentd",
         abstract: "Take events on this machine, keep them safe, and deliver them to Amazon Kinesis in order.",
@@ -22,7 +22,7 @@ struct AgentCommand: ParsableCommand {
     @Flag(help: "Check the configuration and exit: 0 if it is valid, 78 if it is not.")
     var checkConfig = false
 
-    func run() throws {
+    func run() async throws {
         let settings: Settings
         do {
             settings = try Settings.load(path: config)
@@ -35,7 +35,7 @@ struct AgentCommand: ParsableCommand {
             return
         }
         do {
-            try runAgent(settings)
+            try await runAgent(settings)
         } catch {
             say("agentd: \(error)")
             throw ExitCode(1)

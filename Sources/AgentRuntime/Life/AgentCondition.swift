@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentControl
+internal import AgentIngest
 internal import AgentQueue
 internal import FoundationEssentials
 internal import Glibc
@@ -25,10 +26,14 @@ final class AgentCondition: Sendable {
 
     func clear(_ code: String) { state.withLock { $0.problems[code] = nil } }
 
-    var isDraining: Bool { state.withLock(\.isDraining) }
-
     /// Whether events are taken and can be stored, as far as is known.
-    var isReady: Bool { state.withLock { !$0.isDraining && $0.problems["queue_unavailable"] == nil } }
+    var readiness: Readiness {
+        state.withLock { state in
+            if state.isDraining { return .notReady("The agent is shutting down.") }
+            let refusing = ["queue_unavailable", "queue_tampered", "disk_full"].compactMap { state.problems[$0] }
+            return refusing.first.map { .notReady($0.message) } ?? .ready
+        }
+    }
 
     func report(snapshot: QueueSnapshot) -> StatusReport.Agent {
         var agent = StatusReport.Agent()
