@@ -139,8 +139,16 @@ final class Checker {
     }
 
     func met(_ id: EventID, _ row: ModelQueue.Row) {
-        busy.remove(Unit(destination: row.destination, key: row.event.key))
-        if row.fate == .delivered, trails[index(id)].arrivals == 0 { break_("event \(id) is settled and never arrived") }
+        if row.fate == .delivered, trails[index(id)].arrivals == 0 {
+            break_("event \(id) is settled and never arrived")
+        }
+    }
+
+    /// The machine hears of a commit: keys are free from here on.
+    func reported(_ commit: Commit) {
+        for id in commit.settled.flatMap(\.ids) + commit.deadLettered.map(\.id) {
+            busy.remove(Unit(destination: queue[id].destination, key: queue[id].event.key))
+        }
     }
 
     /// All faults are over and the machine says that it is done.

@@ -100,7 +100,7 @@ struct Scenario {
 
     private mutating func drawStreams(_ g: inout SeededGenerator) {
         let count = g.pick([1, 1, 2, 3, 5, 8, g.int(1...20)])
-        let poison = g.chance(0.2) ? g.pick([0.005, 0.05, 0.3]) : 0
+        let poison = g.chance(0.2) ? g.pick([0.005, 0.05, 0.2]) : 0
         let damaged = g.chance(0.2) ? 0.02 : 0
         for index in 0..<count {
             streams.append(

@@ -96,7 +96,12 @@ final class SimulatedKinesis {
         let back = generator.milliseconds(latencyMS)
         switch storm {
         case .unreachable:
-            fail(request, after: generator.milliseconds(0...3000), .init(kind: .connect, message: ""), isAmbiguous: false)
+            fail(
+                request,
+                after: generator.milliseconds(0...3000),
+                .init(kind: .connect, message: ""),
+                isAmbiguous: false
+            )
         case .hangs:
             if generator.chance(0.5), !isPoisoned(request) {
                 world.after(generator.milliseconds(0...25_000)) { [self] in _ = process(request) }
@@ -187,7 +192,10 @@ final class SimulatedKinesis {
             return .refused(code: "InvalidArgumentException", message: "not this one")
         }
         if failing > 0, generator.chance(failing) {
-            return .refused(code: generator.pick(["InternalFailure", "KMSThrottlingException", "Unheard"]), message: "")
+            return .refused(
+                code: generator.pick(["InternalFailure", "KMSThrottlingException", "Unheard"]),
+                message: ""
+            )
         }
         let bytes = record.data.count + record.partitionKey.utf8.count
         let key = EventKey(partitionKey: record.partitionKey, explicitHashKey: record.explicitHashKey)

@@ -45,6 +45,7 @@ final class Simulation {
     private var epoch = 0
     private var plansOfInstant = 0
     private var nextToken: UInt64 = 1
+    private var poisoned = 0
 
     init(_ scenario: Scenario, keepsTrace: Bool = false) {
         self.scenario = scenario
@@ -70,6 +71,7 @@ final class Simulation {
         }
         queue.onCommit = { [unowned self] commit in
             log("committed \(Trace.text(commit))")
+            checker.reported(commit)
             touch { $0.committed(commit, now: $1) }
         }
         kinesis.onArrival = { [unowned self] request, index in
@@ -113,7 +115,12 @@ final class Simulation {
     }
 
     /// How long all that is queued when the faults end may take.
-    private var bound: Duration { .seconds(240) + .milliseconds(400) * queue.rows.count }
+    ///
+    /// A probe waits up to 20 s; an event of a busy key takes a round trip and a commit. Each event that Kinesis refuses
+    /// without naming it takes two probes, and others that are accepted between them.
+    private var bound: Duration {
+        .seconds(240) + .milliseconds(400) * queue.rows.count + .seconds(45) * poisoned
+    }
 
     private var stuck: String {
         let left = queue.rows.filter { $0.fate == nil }
@@ -268,24 +275,27 @@ final class Simulation {
 
     // MARK: What happens to it
 
-    private func draft(of stream: Scenario.Stream) -> ModelQueue.Draft {
-        let isKeyless = generator.chance(stream.keyless)
-        let key = isKeyless ? Scenario.Key(.none) : generator.chance(stream.hot) ? stream.keys[0] : generator.pick(stream.keys)
-        var count = generator.int(stream.sizes)
-        if generator.chance(stream.large) { count = (1 << 20) - key.key.bytes - generator.int(0...100) - 12 }
+    private func draft(of stream: Scenario.Stream, isProof: Bool = false) -> ModelQueue.Draft {
+        let isKeyless = isProof || generator.chance(stream.keyless)
+        let key =
+            isKeyless
+            ? Scenario.Key(.none) : generator.chance(stream.hot) ? stream.keys[0] : generator.pick(stream.keys)
+        var count = isProof ? 9 : generator.int(stream.sizes)
+        if !isProof, generator.chance(stream.large) { count = (1 << 20) - key.key.bytes - generator.int(0...100) - 12 }
         var data = [UInt8](repeating: 0x61, count: count)
         let token = nextToken
         nextToken += 1
         for i in 0..<8 { data[i] = UInt8(truncatingIfNeeded: token >> (8 * UInt64(i))) }
         var mark = SimulatedKinesis.Mark.fine
-        if generator.chance(stream.poison) { mark = generator.chance(0.7) ? .poison : .refused }
+        if !isProof, generator.chance(stream.poison) { mark = generator.chance(0.7) ? .poison : .refused }
         data[8] = mark.rawValue
+        if mark == .poison { poisoned += 1 }
         return ModelQueue.Draft(
             destination: stream.id,
             key: key.key,
             lane: key.lane,
             data: Payload(data),
-            isDamaged: generator.chance(stream.damaged)
+            isDamaged: !isProof && generator.chance(stream.damaged)
         )
     }
 
@@ -344,7 +354,7 @@ final class Simulation {
 
     /// A poison event is known only by others that are taken: they go on being posted.
     private func proveOthers() {
-        for index in streams.indices { perform(.post(stream: index, count: 1, isAwaited: false)) }
-        world.after(.seconds(10)) { [unowned self] in if !isDone { proveOthers() } }
+        if process != nil { queue.append(streams.map { draft(of: $0, isProof: true) }) }
+        world.after(.seconds(5)) { [unowned self] in if !isDone { proveOthers() } }
     }
 }

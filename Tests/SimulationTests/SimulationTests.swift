@@ -3,7 +3,7 @@ import AgentCore
 import Testing
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 /// The laws of delivery, from many seeds.

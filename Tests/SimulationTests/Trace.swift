@@ -35,7 +35,9 @@ enum Trace {
     }
 
     static func text(_ scenario: Scenario) -> String {
-        var lines = ["\(scenario.settings)", "calm at \(scenario.calm.nanoseconds / 1000) µs, shards take \(scenario.limits)"]
+        var lines = [
+            "\(scenario.settings)", "calm at \(scenario.calm.nanoseconds / 1000) µs, shards take \(scenario.limits)",
+        ]
         for (stream, backlog) in zip(scenario.streams, scenario.backlog) {
             lines.append(
                 """

@@ -9,7 +9,7 @@ extension DeliveryMachine {
         state.inFlight -= attempt.items.count
         if attempt.isSick { sickAttempts -= 1 }
         for gate in attempt.gates { gate.ended(id) }
-        if attempt.isIsolated { state.isolation.tested() }
+        if attempt.group != nil { state.isolation.tested() }
         switch outcome {
         case .answered(let records) where records.count == attempt.items.count:
             judgeRecords(attempt, records, now: now)
@@ -64,7 +64,7 @@ extension DeliveryMachine {
             open(state, now: now)
         }
         settle(delivered, of: state)
-        for item in state.isolation.takeGuilty(accepted: state.accepted) { condemn(item, of: state) }
+        if !delivered.isEmpty { state.isolation.retry() }
     }
 
     private mutating func settle(_ items: [Item], of state: DestinationState) {
@@ -91,7 +91,7 @@ extension DeliveryMachine {
         var item = item
         item.failures += 1
         let due = now + backoff.delay(failures: item.failures, using: &generator)
-        state.retry(item, at: due, budget: budget)
+        state.retry(item, at: due, share: share)
     }
 
     mutating func bury(_ item: Item, of state: DestinationState, code: String, reason: String) {
@@ -144,7 +144,7 @@ extension DeliveryMachine {
     private mutating func takeBack(_ attempt: Attempt) {
         let state = attempt.destination
         state.retries += attempt.items.count
-        if attempt.isIsolated, !state.needsRescan { return state.isolation.putBack(attempt.items) }
+        if let group = attempt.group, !state.needsRescan { return state.isolation.putBack(group) }
         state.outstanding -= attempt.items.count
         for item in attempt.items {
             if state.needsRescan { state.forgetPayload(item) } else { state.restore(item) }
@@ -158,21 +158,17 @@ extension DeliveryMachine {
         for gate in [state.endpoint, state.identity] { _ = gate.succeeded(now: now) }
         state.retries += attempt.items.count
         state.isolationFault = fault
-        state.isolation.refused(attempt.items, accepted: state.accepted)
-        for item in state.isolation.takeGuilty(accepted: state.accepted) { condemn(item, of: state) }
-        // Nothing is accepted at all: more likely the stream's fault, or ours, than that of each record. (A probe may
-        // look at all that it has: it grows with each failure, until it finds a record that is accepted.)
-        let hasEnough = !state.gate.isShut && state.isolation.suspects.count >= 8
-        let hasNoMore =
-            state.isolation.isExhausted && state.urgent.isEmpty && state.fresh.isEmpty && state.requests == 0
-        if hasEnough || hasNoMore {
+        let group = attempt.group ?? Isolation.Group(items: attempt.items)
+        if let guilty = state.isolation.refused(group, accepted: state.accepted) { return condemn(guilty, of: state) }
+        // Nothing is accepted at all: more likely the stream's fault, or ours, than that of each record.
+        if state.gate.isShut || state.isolation.suspects.count >= Isolation.mostSuspects {
             shut(state.gate, of: state, fault, began: now, retryAfter: nil)
         }
     }
 
     // MARK: Gates
 
-    private mutating func shut(
+    mutating func shut(
         _ gate: Gate,
         of state: DestinationState,
         _ fault: Fault,

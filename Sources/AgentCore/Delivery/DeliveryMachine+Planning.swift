@@ -86,13 +86,17 @@ extension DeliveryMachine {
             && state.identity.permits(state.id, now: now)
     }
 
+    /// A probe is small. Where records were refused and none accepted, it is one record: so it tells something of it.
+    private func mostEvents(of state: DestinationState) -> Int {
+        if state.gate.isShut, state.gate.fault?.disposition == .record { return 1 }
+        return state.gates.contains(where: \.isShut) ? 10 : KinesisLimits.recordsPerRequest
+    }
+
     private mutating func send(_ state: DestinationState, now: Instant) -> Bool {
-        let probes = state.gate.isShut || state.endpoint.isShut || state.identity.isShut
-        let isRecordProbe = state.gate.fault?.disposition == .record
         let draft = state.draft(
             limits: settings,
-            budget: budget,
-            mostEvents: probes && !isRecordProbe ? 10 : KinesisLimits.recordsPerRequest,
+            share: share,
+            mostEvents: mostEvents(of: state),
             now: now
         )
         for item in draft.oversize {
@@ -109,7 +113,7 @@ extension DeliveryMachine {
             destination: state,
             items: draft.items,
             began: now,
-            isIsolated: draft.isIsolated,
+            group: draft.group,
             isSick: isSick,
             gates: state.gates
         )
@@ -117,7 +121,7 @@ extension DeliveryMachine {
         for gate in state.gates { gate.began(id) }
         state.requests += 1
         state.inFlight += draft.items.count
-        if !draft.isIsolated { state.outstanding += draft.items.count }
+        if draft.group == nil { state.outstanding += draft.items.count }
         actions.append(.send(batch(id, of: state, draft.items)))
         return true
     }
@@ -162,11 +166,16 @@ extension DeliveryMachine {
     // MARK: Loading
 
     private mutating func planLoads(now: Instant) {
-        let budget = budget
+        let (budget, share) = (budget, share)
         for state in turns where state.pendingLoad == nil {
             if state.isCrowded, state.isDrained { state.isCrowded = false }
             let room = room(of: state, budget: budget)
-            if let load = state.nextLoad(room: room, isProbe: state.isDormant, now: now) { actions.append(.load(load)) }
+            if let load = state.nextLoad(room: room, share: share, isProbe: state.isDormant, now: now) {
+                actions.append(.load(load))
+            } else if !state.gate.isShut, state.hasOnlySuspects, let fault = state.isolationFault {
+                // More likely the stream's fault, or ours, than that of each record.
+                shut(state.gate, of: state, fault.seen(at: now), began: now, retryAfter: nil)
+            }
         }
     }
 

@@ -38,7 +38,8 @@ public struct DeliveryMachine: ~Copyable {
         let destination: DestinationState
         let items: [Item]
         let began: Instant
-        let isIsolated: Bool
+        /// What it tests, where it looks for the record that Kinesis refuses.
+        let group: Isolation.Group?
         /// Counts among the sick ones: something it depends on was shut or unproven when it began.
         let isSick: Bool
         /// Those that it passed, which may not be its destination's any more.
@@ -127,7 +128,7 @@ public struct DeliveryMachine: ~Copyable {
     /// A load was answered.
     public mutating func loaded(_ result: LoadedEvents, now: Instant) {
         guard let state = destinations[result.destination] else { return }
-        for id in state.loaded(result, budget: budget, now: now) {
+        for id in state.loaded(result, share: share, now: now) {
             actions.append(
                 .deadLetter(
                     DeadLetter(
@@ -206,12 +207,15 @@ public struct DeliveryMachine: ~Copyable {
         return gate
     }
 
-    /// What one destination may hold in memory: an equal part, with one part to spare for whoever comes next.
-    var budget: Int {
+    /// What one destination may hold in memory…
+    var budget: Int { max(64 << 10, share) }
+
+    /// …which is an equal part, with one part to spare for whoever comes next, but where that is very little.
+    var share: Int {
         let active = turns.reduce(0) {
             $0 + ($1.held > 0 || !$1.isDormant && !$1.isRead ? 1 : 0)
         }
-        return max(64 << 10, settings.memoryBytes / max(2, active + 1))
+        return settings.memoryBytes / max(2, active + 1)
     }
 
     func room(of state: DestinationState, budget: Int) -> Int {

@@ -6,7 +6,8 @@ struct Draft {
     var items: [Item] = []
     /// Events that are too large for the stream: not to be sent at all.
     var oversize: [Item] = []
-    var isIsolated = false
+    /// What it tests, where it looks for the record that Kinesis refuses.
+    var group: Isolation.Group?
 }
 
 extension DestinationState {
@@ -18,7 +19,8 @@ extension DestinationState {
     /// Whether there is something to send, were all gates open; if it is only lingering, until when.
     func readiness(now: Instant, limits: DeliverySettings) -> (isReady: Bool, lingersUntil: Instant?) {
         if !urgent.isEmpty || isolation.hasGroup { return (true, nil) }
-        guard let first = fresh.first else { return (false, nil) }
+        // While nothing else can prove anything, suspects are tried again whenever the gate lets a probe through.
+        guard let first = fresh.first else { return (gate.isShut && isolation.isExhausted, nil) }
         if requests == 0 || first.id <= hurryThrough || isFull(limits) { return (true, nil) }
         let due = freshSince + limits.linger
         return due <= now ? (true, nil) : (false, due)
@@ -26,13 +28,18 @@ extension DestinationState {
 
     /// Takes the next batch out of the lines: urgent events first, then fresh ones; at most one event of an ordered
     /// key. May come back empty, when all that was met is blocked.
-    func draft(limits: DeliverySettings, budget: Int, mostEvents: Int, now: Instant) -> Draft {
-        var draft = Draft()
-        if let group = isolation.takeGroup() {
-            draft.items = group
-            draft.isIsolated = true
-            return draft
+    func draft(limits: DeliverySettings, share: Int, mostEvents: Int, now: Instant) -> Draft {
+        if let group = isolation.takeGroup(alone: mostEvents == 1) { return Draft(items: group.items, group: group) }
+        var draft = draftOfLines(limits: limits, share: share, mostEvents: mostEvents, now: now)
+        if draft.items.isEmpty, gate.isShut, isolation.isExhausted, let suspect = isolation.takeSuspect() {
+            draft.items = suspect.items
+            draft.group = suspect
         }
+        return draft
+    }
+
+    private func draftOfLines(limits: DeliverySettings, share: Int, mostEvents: Int, now: Instant) -> Draft {
+        var draft = Draft()
         var bytes = 0
         let most = min(mostEvents, KinesisLimits.recordsPerRequest)
         draft.items.reserveCapacity(min(most, urgent.count + fresh.count))
@@ -63,7 +70,7 @@ extension DestinationState {
             }
             if !item.key.isNone, !keys.isEmpty, keys[item.key] != nil {
                 popFresh()
-                hold(item, budget: budget)
+                hold(item, share: share)
                 continue
             }
             guard fits(item) else { break }

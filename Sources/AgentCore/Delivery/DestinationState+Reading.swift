@@ -70,26 +70,27 @@ extension DestinationState {
     // MARK: Loading
 
     /// The load that is wanted next, if any; it counts as under way.
-    func nextLoad(room: Int, isProbe: Bool, now: Instant) -> LoadRequest? {
+    ///
+    /// - Parameter share: What it may hold by rights, in bytes; `room` may be less, as others hold more than theirs.
+    func nextLoad(room: Int, share: Int, isProbe: Bool, now: Instant) -> LoadRequest? {
         guard pendingLoad == nil, !isStopped, now >= loadsAgainAt else { return nil }
-        guard let load = wantedLoad(room: room, isProbe: isProbe) else { return nil }
+        guard let load = wantedLoad(room: room, share: share, isProbe: isProbe) else { return nil }
         grant = held + room
         return load
     }
 
-    private func wantedLoad(room: Int, isProbe: Bool) -> LoadRequest? {
+    private func wantedLoad(room: Int, share: Int, isProbe: Bool) -> LoadRequest? {
         if needsRescan {
             guard outstanding == 0 else { return nil }
             startOver()
         }
         if isProbe {
             guard isIdle, isolation.isEmpty, readThrough < lastCommitted else { return nil }
-            let growth = gate.fault?.disposition == .record ? min(gate.failures, 6) : 0
-            return scan(mostEvents: Self.eventsPerProbe << growth, mostBytes: Self.bytesPerProbe << growth)
+            return scan(mostEvents: Self.eventsPerProbe, mostBytes: Self.bytesPerProbe)
         }
         if !lastLoadWasFetch || readThrough >= lastCommitted, let fetch = nextFetch(room: room) { return fetch }
         lastLoadWasFetch = false
-        guard room >= 64 << 10 || held == 0 else { return nextFetch(room: room) }
+        guard room >= min(Self.bytesPerProbe, share / 4) || mayAlwaysLoad else { return nextFetch(room: room) }
         if let (lanes, after) = lanes?.readable {
             pendingLoad = PendingLoad(kind: .lanes(lanes))
             return LoadRequest(
@@ -105,6 +106,14 @@ extension DestinationState {
         return nextFetch(room: room)
     }
 
+    /// Whether it may load one event however little room there is: what it holds waits for nothing but that, or for the
+    /// end of a fault.
+    private var mayAlwaysLoad: Bool {
+        held == 0
+            || fresh.isEmpty && urgent.isEmpty && timers.isEmpty && requests == 0
+                && !isolation.hasGroup && isolation.suspects.count < Isolation.mostSuspects
+    }
+
     private func scan(mostEvents: Int, mostBytes: Int) -> LoadRequest {
         pendingLoad = PendingLoad(kind: .scan)
         return LoadRequest(
@@ -116,7 +125,7 @@ extension DestinationState {
     }
 
     private func nextFetch(room: Int) -> LoadRequest? {
-        guard !fetchQueue.isEmpty, room > 0 || held == 0 else { return nil }
+        guard !fetchQueue.isEmpty, room > 0 || mayAlwaysLoad else { return nil }
         var wanted: [(key: EventKey, count: Int)] = []
         var ids: [EventID] = []
         var bytes = 0
@@ -148,7 +157,7 @@ extension DestinationState {
     // MARK: Loaded
 
     /// - Returns: Events that are damaged, and are now outstanding as dead letters to be.
-    func loaded(_ result: LoadedEvents, budget: Int, now: Instant) -> [EventID] {
+    func loaded(_ result: LoadedEvents, share: Int, now: Instant) -> [EventID] {
         guard let load = pendingLoad else { return [] }
         pendingLoad = nil
         guard !load.isVoid else { return [] }
@@ -158,7 +167,7 @@ extension DestinationState {
             readThrough = max(readThrough, result.through)
             return bury(result.damaged)
         case .lanes(let lanes):
-            takeLanes(lanes, result, budget: budget)
+            takeLanes(lanes, result, share: share)
             return bury(result.damaged)
         case .fetch(let wanted):
             return takeFetched(wanted, result)
@@ -181,13 +190,14 @@ extension DestinationState {
         return new
     }
 
-    private func takeLanes(_ lanes: LaneSet, _ result: LoadedEvents, budget: Int) {
-        for event in result.events where event.id > goneThrough && !event.key.isNone {
+    private func takeLanes(_ lanes: LaneSet, _ result: LoadedEvents, share: Int) {
+        // What lies above `readThrough` comes with the next scan, or by commit.
+        for event in result.events where event.id > goneThrough && event.id <= readThrough && !event.key.isNone {
             guard self.lanes?.isNew(event.id, in: event.key.lane) == true else { continue }
             let item = Item(event)
             charge(item.cost)
             if keys[item.key] != nil {
-                hold(item, budget: budget)
+                hold(item, share: share)
             } else {
                 addKey(item.key, .queued)
                 urgent.append(item)

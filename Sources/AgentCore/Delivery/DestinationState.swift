@@ -106,6 +106,12 @@ final class DestinationState {
     /// Nothing more is to be done for any event that was committed.
     var isDrained: Bool { isCaughtUp && isIdle && isolation.isEmpty && lanes?.spilled.isEmpty ?? true }
 
+    /// Nothing is under way or waits to be sent but what Kinesis refused already.
+    var hasOnlySuspects: Bool {
+        isolation.isExhausted && outstanding == isolation.suspects.count && fresh.isEmpty && urgent.isEmpty
+            && timers.isEmpty && pendingLoad == nil
+    }
+
     func charge(_ bytes: Int) {
         held += bytes
         ledger.held += bytes
@@ -128,27 +134,27 @@ final class DestinationState {
     }
 
     /// Puts an event at the end of its busy key's line. Its payload stays as long as there is room for it.
-    func hold(_ item: Item, budget: Int) {
+    func hold(_ item: Item, share: Int) {
         guard let lane = keys[item.key]?.lane else { return urgent.append(item) }
-        let item = shed(item, budget: budget)
+        let item = shed(item, share: share)
         keys[item.key]?.waiting.append(item)
         lanes?.waiting[Int(lane)] += 1
     }
 
     /// Puts an event back at the front of its key's line.
-    func holdFirst(_ item: Item, phase: KeyState.Phase, budget: Int) {
+    func holdFirst(_ item: Item, phase: KeyState.Phase, share: Int) {
         if keys[item.key] == nil { addKey(item.key, phase) }
         guard let lane = keys[item.key]?.lane else { return }
-        let item = shed(item, budget: budget)
+        let item = shed(item, share: share)
         keys[item.key]?.waiting.prepend(item)
         keys[item.key]?.phase = phase
         lanes?.waiting[Int(lane)] += 1
     }
 
-    private func shed(_ item: Item, budget: Int) -> Item {
+    private func shed(_ item: Item, share: Int) -> Item {
         var item = item
         waitingCount += 1
-        if waitingBytes + item.cost > budget / 2 {
+        if waitingBytes + item.cost > share / 2 {
             charge(-item.cost)
             item.data = nil
         } else {
@@ -189,14 +195,14 @@ final class DestinationState {
     // MARK: Coming back
 
     /// An attempt for the event failed, and `delay` is to pass before the next.
-    func retry(_ item: Item, at due: Instant, budget: Int) {
+    func retry(_ item: Item, at due: Instant, share: Int) {
         if item.key.isNone {
             timers.insert(RetryTimer(due: due, what: .event(item)))
         } else if let state = keys[item.key], state.phase != .held {
             // Only of an unordered destination: another event of the key failed before.
-            hold(item, budget: budget)
+            hold(item, share: share)
         } else {
-            holdFirst(item, phase: .backingOff, budget: budget)
+            holdFirst(item, phase: .backingOff, share: share)
             timers.insert(RetryTimer(due: due, what: .key(item.key)))
         }
     }

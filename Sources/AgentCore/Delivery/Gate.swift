@@ -23,8 +23,9 @@ final class Gate {
     var isSick: Bool { isShut || lastSuccess == nil }
     /// Whether only somebody's action will open it.
     var isParked: Bool { isShut && fault?.disposition.parks == true }
-    /// Shut for long enough that what waits behind it should not hold memory.
-    var isDormant: Bool { isParked || failures >= 4 }
+    /// Shut for long enough that what waits behind it should not hold memory. (Where single records are refused, the
+    /// others are looked through for one that is accepted.)
+    var isDormant: Bool { (isParked || failures >= 4) && fault?.disposition != .record }
 
     func permits(_ destination: DestinationID, now: Instant) -> Bool {
         guard isShut else { return inFlight < window }

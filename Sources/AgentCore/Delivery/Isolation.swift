@@ -1,53 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import DequeModule
 
 /// Finds the record that makes Kinesis refuse a whole request, by halving.
 ///
 /// A record that is refused when it goes alone is only a suspect: as long as Kinesis accepts nothing else of the
-/// destination, the fault may be the stream's or ours. Once another record was accepted since the fault began, the
-/// suspect is guilty.
+/// destination, the fault may be the stream's or ours. Once another record is accepted the suspect goes alone again,
+/// and only if it is refused then too, it is guilty. So a fault that passes costs no event.
 struct Isolation {
-    /// To be sent alone, last first.
-    private var groups: [[Item]] = []
+    /// So many records refused, one after the other and none accepted: then the destination is parked.
+    static let mostSuspects = 8
+
+    /// Records to be sent by themselves.
+    struct Group {
+        let items: [Item]
+        /// Of a suspect: how many records of the destination were accepted when it was first refused alone.
+        var acceptedBefore: UInt64?
+    }
+
+    /// Last first.
+    private var groups: [Group] = []
     private var isTesting = false
-    /// Refused alone.
-    private(set) var suspects: [Item] = []
-    /// The destination's accepted records when the fault began.
-    private var acceptedBefore: UInt64 = 0
+    /// Refused alone, while nothing else was accepted.
+    private(set) var suspects: Deque<Group> = []
 
     var isEmpty: Bool { groups.isEmpty && suspects.isEmpty && !isTesting }
     var hasGroup: Bool { !groups.isEmpty && !isTesting }
-    /// Nothing is left to try that could clear the suspects.
+    /// Nothing is left to try but the suspects themselves.
     var isExhausted: Bool { groups.isEmpty && !isTesting && !suspects.isEmpty }
-    var items: [Item] { groups.flatMap { $0 } + suspects }
+    var items: [Item] { (groups + suspects).flatMap(\.items) }
 
-    mutating func takeGroup() -> [Item]? {
+    /// - Parameter alone: Only one record is to go.
+    mutating func takeGroup(alone: Bool) -> Group? {
         guard !isTesting, let group = groups.popLast() else { return nil }
         isTesting = true
-        return group
+        guard alone, group.items.count > 1 else { return group }
+        groups.append(Group(items: Array(group.items.dropFirst())))
+        return Group(items: [group.items[0]])
+    }
+
+    /// The suspect that waited longest.
+    mutating func takeSuspect() -> Group? {
+        guard !isTesting, let suspect = suspects.popFirst() else { return nil }
+        isTesting = true
+        return suspect
     }
 
     /// The request of a group was answered, in whatever way.
     mutating func tested() { isTesting = false }
 
-    /// A request with `items` was refused for the fault of some record in it.
-    mutating func refused(_ items: [Item], accepted: UInt64) {
-        if isEmpty { acceptedBefore = accepted }
-        if items.count == 1 {
-            suspects.append(items[0])
+    /// A request was refused for the fault of some record in it.
+    ///
+    /// - Parameter accepted: How many records of the destination were accepted so far.
+    /// - Returns: The record, where it is proven guilty.
+    mutating func refused(_ group: Group, accepted: UInt64) -> Item? {
+        if group.items.count == 1 {
+            let before = group.acceptedBefore ?? accepted
+            if accepted > before { return group.items[0] }
+            suspects.append(Group(items: group.items, acceptedBefore: before))
         } else {
-            groups.append(Array(items[(items.count / 2)...]))
-            groups.append(Array(items[..<(items.count / 2)]))
+            let half = group.items.count / 2
+            groups.append(Group(items: Array(group.items[half...])))
+            groups.append(Group(items: Array(group.items[..<half])))
         }
+        return nil
     }
 
     /// Takes back a group whose request told nothing.
-    mutating func putBack(_ items: [Item]) { groups.append(items) }
+    mutating func putBack(_ group: Group) { groups.append(group) }
 
-    /// The suspects, where another record was accepted since the fault began.
-    mutating func takeGuilty(accepted: UInt64) -> [Item] {
-        guard accepted > acceptedBefore, !suspects.isEmpty else { return [] }
-        defer { suspects = [] }
-        return suspects
+    /// Other records were accepted: each suspect is tried once more.
+    mutating func retry() {
+        groups.append(contentsOf: suspects)
+        suspects = []
     }
 
     mutating func clear() {

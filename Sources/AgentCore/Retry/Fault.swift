@@ -28,6 +28,8 @@ public struct Fault: Hashable, Sendable {
         self.init(code: code, message: failure.message, disposition: disposition, at: at)
     }
 
+    func seen(at now: Instant) -> Fault { Fault(code: code, message: message, disposition: disposition, at: now) }
+
     /// What an operator can do about it.
     public var remedy: String {
         switch code {
