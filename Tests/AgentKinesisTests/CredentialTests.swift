@@ -16,9 +16,10 @@ import Testing
         #expect(found.accessKeyID == "ENV")
     }
 
-    @Test func aNamedProfileTurnsTheEnvironmentOff() throws {
+    @Test(arguments: ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+    func aNamedProfileTurnsTheEnvironmentOff(_ variable: String) throws {
         let home = try Home(credentials: "[p]\naws_access_key_id=FILE\naws_secret_access_key=s\n")
-        let variables = ["AWS_ACCESS_KEY_ID": "ENV", "AWS_SECRET_ACCESS_KEY": "s", "AWS_PROFILE": "p"]
+        let variables = ["AWS_ACCESS_KEY_ID": "ENV", "AWS_SECRET_ACCESS_KEY": "s", variable: "p"]
         #expect(try home.found(variables).accessKeyID == "FILE")
     }
 

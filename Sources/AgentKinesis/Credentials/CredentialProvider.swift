@@ -49,9 +49,9 @@ public struct CredentialChain: CredentialProvider {
 extension CredentialChain {
     /// The order of the AWS SDKs: environment variables, then a profile of the shared files. A profile that is named,
     /// here or in AWS_PROFILE, turns the environment's keys off.
-    /// - Parameter profile: The configured profile; `nil`: AWS_PROFILE, else `default`.
+    /// - Parameter profile: The configured profile; `nil`: AWS_PROFILE, else AWS_DEFAULT_PROFILE, else `default`.
     public static func standard(profile: String? = nil, environment: Environment = .process) -> CredentialChain {
-        let named = profile ?? environment["AWS_PROFILE"]
+        let named = profile ?? environment["AWS_PROFILE"] ?? environment["AWS_DEFAULT_PROFILE"]
         let profiles = ProfileCredentials(
             profile: named,
             credentialsFile: environment["AWS_SHARED_CREDENTIALS_FILE"] ?? environment.inHome(".aws/credentials"),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Signs a POST as AWS Signature Version 4, for the one case where libcurl cannot: at another time than the machine's
-/// clock shows. libcurl before 8.3 sends an `X-Amz-Date` that it was given twice, and a verifier that joins repeated
-/// headers, as the standard says, then computes another signature.
+/// clock shows. libcurl 7.88 sends an `X-Amz-Date` that it was given twice, and a verifier that joins repeated headers,
+/// as the standard says, then computes another signature.
 struct RequestSigner {
     let region: String
     let service: String
