@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import Testing
 
 @testable import AgentRuntime
@@ -250,10 +251,52 @@ func faults(_ text: String) -> [String] {
         let fault = try #require(error?.faults.first)
         #expect(fault.place?.line == line)
         #expect(fault.place?.column ?? 0 >= column)
+        #expect(!fault.description.contains("\n"))
     }
 
     @Test func aMissingFileIsNamed() {
         let error = #expect(throws: SettingsFaults.self) { try Settings.load(path: "/nonexistent/agent.conf") }
         #expect(error?.description == "/nonexistent/agent.conf: cannot be opened: No such file or directory")
+    }
+
+    @Test func aFileThatIsNotTextIsRefused() throws {
+        var name = Array("/tmp/agentd-settings-XXXXXX".utf8CString)
+        let file = mkstemp(&name)
+        let path = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        defer { unlink(path) }
+        #expect(write(file, [0x5b, 0xff, 0x5d] as [UInt8], 3) == 3)
+        close(file)
+        let error = #expect(throws: SettingsFaults.self) { try Settings.load(path: path) }
+        #expect(error?.description == "\(path): is not UTF-8 text")
+    }
+
+    @Test func aDirectoryIsNotAFile() {
+        let error = #expect(throws: SettingsFaults.self) { try Settings.load(path: "/tmp") }
+        #expect(error?.description == "/tmp: cannot be read: Is a directory")
+    }
+
+    /// However a file is cut short or mangled, it is either valid or refused with a place inside it.
+    @Test func mangledFilesAreRefusedWithAPlace() {
+        let valid = Settings.example.split(separator: "\n").filter { !$0.hasPrefix("# ") }
+            .map { $0.hasPrefix("#") ? $0.dropFirst() : $0 }.joined(separator: "\n")
+        let scalars = Array(valid.unicodeScalars)
+        let replacements: [Unicode.Scalar?] = [nil, "\"", "[", "=", "\n", "é"]
+        for (count, position) in stride(from: 0, to: scalars.count, by: 11).enumerated() {
+            var mangled = scalars
+            if let replacement = replacements[count % replacements.count] {
+                mangled[position] = replacement
+            } else {
+                mangled.removeSubrange(position...)
+            }
+            let text = String(String.UnicodeScalarView(mangled))
+            do {
+                _ = try Settings.parse(text, file: "f")
+            } catch {
+                let lines = text.unicodeScalars.count { $0 == "\n" } + 1
+                for fault in error.faults {
+                    #expect(fault.place.map { (1...lines).contains($0.line) } == true, "\(fault)")
+                }
+            }
+        }
     }
 }
