@@ -54,7 +54,7 @@ struct ChunkedBody {
             consumed += 1
             state = try next(byte)
             if case .finished = state { return .finished }
-            if remaining > limit - body.count { return .tooLarge }
+            if case .data = state, remaining > limit - body.count { return .tooLarge }
         }
         return .more
     }
