@@ -87,7 +87,9 @@ public final class ControlClient {
         patience: Duration
     ) throws(ControlFailure) -> Answer {
         var time = timeval(tv_sec: Int(patience.components.seconds), tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
+        }
         let answer: Result<Answer, ControlError>
         do {
             let line = try ControlProtocol.encode(request)
@@ -116,6 +118,7 @@ public final class ControlClient {
                 Glibc.send(descriptor, $0.baseAddress.map { $0 + written }, $0.count - written, Int32(MSG_NOSIGNAL))
             }
             if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN { throw .noAnswer("it took too long") }
             guard count > 0 else { throw .noAnswer(String(cString: strerror(errno))) }
             written += count
         }

@@ -39,6 +39,11 @@ struct DeadLettersRequeue: ParsableCommand {
                 throw ExitCode.failure
             }
             Console.say("requeued \(letters)")
+            let missing = Set(ids).count - report.events
+            if stream == nil, missing > 0 {
+                Console.say("agentctl: \(Readable.count(missing)) of these ids are not, or no longer, dead letters.")
+                throw ExitCode.failure
+            }
         }
     }
 }

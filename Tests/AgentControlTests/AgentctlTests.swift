@@ -313,8 +313,10 @@ import Testing
         let done = try Agentctl.run("dead-letters", "requeue", "--all", "clicks", "--yes", in: scratch)
         #expect(done == .init(code: 0, out: "", words: "requeued 2 dead letters\n"))
         #expect(try Agentctl.run("dead-letters", "requeue", "3", "4", in: scratch).code == 0)
+        let tooMany = try Agentctl.run("dead-letters", "requeue", "3", "4", "5", in: scratch)
+        #expect(tooMany.code == 1 && tooMany.words.contains("1 of these ids"))
         let dryRuns = handler.requests.map { if case .requeue(let request) = $0 { request.dryRun } else { false } }
-        #expect(dryRuns == [true, false, false])
+        #expect(dryRuns == [true, false, false, false])
     }
 
     // MARK: check-config
