@@ -91,6 +91,7 @@ let package = Package(
         tests("AgentSystemdTests", ["AgentSystemd", "AgentTestSupport"]),
         tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore", "AgentTestSupport"]),
         tests("KinesisLocalTests", ["KinesisLocal", "AgentCore", "AgentTestSupport"]),
+        tests("AgentBenchTests", ["agent-bench"]),
         tests("SimulationTests", ["AgentCore", "AgentTestSupport"]),
     ],
     swiftLanguageModes: [.v6],
