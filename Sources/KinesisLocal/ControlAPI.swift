@@ -27,7 +27,12 @@ enum ControlAPI {
     ) -> Reply {
         var reply: Reply
         do throws(Refusal) {
-            reply = Reply(body: try perform(service, method, Target(uri), body, now))
+            let target = Target(uri)
+            if method == "POST", target.path == "outage" {
+                reply = try outage(try decode(Outage.self, body))
+            } else {
+                reply = Reply(body: try perform(service, method, target, body, now))
+            }
         } catch {
             var json = JSONText()
             json.object { $0.member("message", error.message) }
@@ -85,7 +90,7 @@ enum ControlAPI {
             return Array("{}".utf8)
         default:
             throw Refusal(
-                "Unknown. There are POST, GET, DELETE faults; DELETE faults/{id}; POST reshard; GET journal; GET stats; "
+                "Unknown. There are POST, GET, DELETE faults; DELETE faults/{id}; POST reshard; POST outage; GET journal; GET stats; "
                     + "PUT access-key.",
                 status: 404
             )
@@ -160,6 +165,19 @@ enum ControlAPI {
             case secretKey = "secret_key"
             case sessionToken = "session_token"
         }
+    }
+
+    private struct Outage: Decodable {
+        var forMS: Int64
+
+        enum CodingKeys: String, CodingKey { case forMS = "for_ms" }
+    }
+
+    private static func outage(_ request: Outage) throws(Refusal) -> Reply {
+        guard (1...3_600_000).contains(request.forMS) else { throw Refusal("for_ms is 1...3600000.") }
+        var reply = Reply(body: Array("{}".utf8))
+        reply.outageMS = request.forMS
+        return reply
     }
 
     private struct Reshard: Decodable {

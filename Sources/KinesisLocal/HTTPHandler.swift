@@ -27,14 +27,16 @@ final class HTTPHandler: ChannelInboundHandler {
 
     private let service: KinesisService
     private let dates: DateHeader
+    private let outage: (TimeAmount, any Channel) -> Void
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
     /// How fast the body may come in, in bytes a second, and since when it does.
     private var slowly: (rate: Int, since: Instant)?
 
-    init(service: KinesisService, dates: DateHeader) {
+    init(service: KinesisService, dates: DateHeader, outage: @escaping (TimeAmount, any Channel) -> Void) {
         self.service = service
         self.dates = dates
+        self.outage = outage
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -42,7 +44,7 @@ final class HTTPHandler: ChannelInboundHandler {
         service.statistics.connectionsTotal += 1
         if !service.faults.isEmpty, service.faults.refusesConnection(now: Moment.now().monotonic) {
             service.statistics.connectionsRefused += 1
-            reset(context)
+            context.channel.reset()
             return
         }
         context.fireChannelActive()
@@ -81,7 +83,9 @@ final class HTTPHandler: ChannelInboundHandler {
     }
 
     private func carryOut(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        finish(answer(head), keepAlive: head.isKeepAlive, context)
+        let reply = answer(head)
+        if let ms = reply.outageMS { outage(.milliseconds(ms), context.channel) }
+        finish(reply, keepAlive: head.isKeepAlive && reply.outageMS == nil, context)
         if body.capacity > 1 << 20 { body = ByteBuffer() }
     }
 
@@ -105,7 +109,7 @@ final class HTTPHandler: ChannelInboundHandler {
             case .reset:
                 service.statistics.spoiledAnswers["reset_unread", default: 0] += 1
                 self.head = nil
-                reset(context)
+                context.channel.reset()
                 return
             case .slowRead(let rate): beginSlowReading(rate, context)
             }
@@ -164,7 +168,7 @@ final class HTTPHandler: ChannelInboundHandler {
         switch reply.ending {
         case .hang: return
         case .reset:
-            reset(context)
+            context.channel.reset()
             return
         case .keep, .close, .truncate: break
         }
@@ -195,16 +199,6 @@ final class HTTPHandler: ChannelInboundHandler {
         written.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
     }
 
-    /// Closes so that the peer sees a reset: what was not sent is thrown away.
-    private func reset(_ context: ChannelHandlerContext) {
-        if let socket = context.channel as? any SocketOptionProvider {
-            socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in
-                // Where the socket is gone already there is nothing left to reset.
-            }
-        }
-        context.close(promise: nil)
-    }
-
     // MARK: Reading slowly
 
     private func beginSlowReading(_ rate: Int, _ context: ChannelHandlerContext) {
@@ -214,7 +208,7 @@ final class HTTPHandler: ChannelInboundHandler {
 
     private func endSlowReading(_ context: ChannelHandlerContext) {
         slowly = nil
-        set(autoRead: true, chunk: KinesisServer.readBytes, context)
+        set(autoRead: true, chunk: Listener.readBytes, context)
     }
 
     /// How long what came in so far should have taken more; `nil` where bodies are read as they come.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentCore
 internal import NIOCore
-internal import NIOHTTP1
 internal import NIOPosix
 
 // A server that speaks the Kinesis Data Streams API (JSON 1.1) on loopback, for trying out and for tests.
@@ -48,17 +47,15 @@ public final class KinesisServer: Sendable {
         public init() {}
     }
 
-    static let readBytes = 256 << 10
-
     public let host: String
     public let port: Int
-    private let channel: any Channel
+    private let listener: NIOLoopBound<Listener>
     private let group: MultiThreadedEventLoopGroup
 
-    private init(host: String, port: Int, channel: any Channel, group: MultiThreadedEventLoopGroup) {
+    private init(host: String, port: Int, listener: NIOLoopBound<Listener>, group: MultiThreadedEventLoopGroup) {
         self.host = host
         self.port = port
-        self.channel = channel
+        self.listener = listener
         self.group = group
     }
 
@@ -72,19 +69,15 @@ public final class KinesisServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let loop = group.next()
-            let channel = try await loop.flatSubmit {
-                do {
-                    return bind(options, try service(options, rules), loop)
-                } catch {
-                    return loop.makeFailedFuture(error)
-                }
+            let listener = try await loop.submit {
+                let service = try service(options, rules)
+                return NIOLoopBound(
+                    Listener(host: options.host, port: options.port, service: service, loop: loop),
+                    eventLoop: loop
+                )
             }.get()
-            return KinesisServer(
-                host: options.host,
-                port: channel.localAddress?.port ?? options.port,
-                channel: channel,
-                group: group
-            )
+            let port = try await loop.flatSubmit { listener.value.open() }.get()
+            return KinesisServer(host: options.host, port: port, listener: listener, group: group)
         } catch {
             // What is thrown below is the news; a group that does not stop either adds nothing to it.
             try? await group.shutdownGracefully()
@@ -95,12 +88,9 @@ public final class KinesisServer: Sendable {
 
     /// Closes all connections and forgets all streams.
     public func close() async throws {
-        try await channel.close()
+        try await group.next().submit { [listener] in listener.value.close() }.get()
         try await group.shutdownGracefully()
     }
-
-    /// Returns when the server was closed.
-    public func waitUntilClosed() async throws { try await channel.closeFuture.get() }
 
     private static func service(_ options: Options, _ rules: [FaultRule]) throws(KinesisLocalError) -> KinesisService {
         var limits = StreamStore.Limits()
@@ -127,27 +117,5 @@ public final class KinesisServer: Sendable {
             authenticator: options.accessKey.map(Authenticator.init),
             journal: try options.journalPath.map { path throws(KinesisLocalError) in try JournalFile(path: path) }
         )
-    }
-
-    private static func bind(
-        _ options: Options,
-        _ service: KinesisService,
-        _ loop: any EventLoop
-    ) -> EventLoopFuture<any Channel> {
-        let shared = NIOLoopBound((service: service, dates: DateHeader()), eventLoop: loop)
-        return ServerBootstrap(group: loop)
-            .serverChannelOption(.backlog, value: 256)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: readBytes))
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let (service, dates) = shared.value
-                    let pipeline = channel.pipeline.syncOperations
-                    try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
-                    try pipeline.addHandler(HTTPHandler(service: service, dates: dates))
-                }
-            }
-            .bind(host: options.host, port: options.port)
     }
 }

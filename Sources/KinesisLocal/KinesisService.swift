@@ -23,6 +23,8 @@ struct Reply {
     var ending = Ending.keep
     /// The service's wish for the next attempt, in `x-amz-retry-after`.
     var retryAfterMS: Int64?
+    /// But for this answer, the server is gone for so long.
+    var outageMS: Int64?
 
     init(status: Int = 200, body: [UInt8]) {
         self.status = status

@@ -35,6 +35,7 @@ struct KinesisLocalCommand: AsyncParsableCommand {
               DELETE /_control/faults[/ID]  remove all rules, or one
               POST   /_control/reshard      {"stream":S,"shards":N}, {"stream":S,"split":SHARD} or
                                             {"stream":S,"merge":[SHARD,SHARD]}
+              POST   /_control/outage       {"for_ms":N}: nobody listens, connections are reset, streams stay
               GET    /_control/journal      accepted records in order, a line of JSON each
                                             (?from=INDEX&limit=N&stream=S&data=base64|sha256|none)
               GET    /_control/stats        what was asked, accepted and refused
@@ -122,6 +123,6 @@ struct KinesisLocalCommand: AsyncParsableCommand {
         let server = try await KinesisServer.start(options)
         print("kinesis-local: listening on \(server.endpoint)")
         fflush(nil)
-        try await server.waitUntilClosed()
+        while true { try await Task.sleep(for: .seconds(86_400)) }
     }
 }

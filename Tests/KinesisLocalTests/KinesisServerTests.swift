@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import AgentCore
-import FoundationEssentials
 import Testing
 
 @testable import KinesisLocal
@@ -68,8 +67,8 @@ import Testing
     }
 
     private func member(_ name: String, of json: String) -> String {
-        let start = json.range(of: "\"\(name)\":\"").map { json[$0.upperBound...] } ?? ""
-        return String(start.prefix { $0 != "\"" })
+        guard let found = json.firstRange(of: "\"\(name)\":\"") else { return "" }
+        return String(json[found.upperBound...].prefix { $0 != "\"" })
     }
 
     @Test func iteratorsLiveFiveMinutes() throws {

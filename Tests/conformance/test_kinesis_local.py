@@ -6,7 +6,6 @@ import datetime
 import hashlib
 import json
 import os
-import pathlib
 import random
 import shutil
 import socket
@@ -20,6 +19,7 @@ import botocore.exceptions
 import pytest
 
 from kinesis_local import ACCESS_KEY, REGION, SECRET_KEY, by_partition_key, read_shard, read_stream
+from programs import program
 
 HASH_SPACE = 1 << 128
 
@@ -422,9 +422,10 @@ def test_an_outage_refuses_connections_and_ends_by_itself(kinesis_local, kinesis
 
 def test_nobody_listens_during_an_outage_and_streams_stay(kinesis_local, kinesis):
     kinesis.put_records(StreamName="events", Records=records(5))
-    kinesis_local.outage(500)
+    other = kinesis_local.client()
+    kinesis_local.outage(1000)
     with pytest.raises(botocore.exceptions.EndpointConnectionError):
-        kinesis.put_records(StreamName="events", Records=records(5))
+        other.put_records(StreamName="events", Records=records(5))
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
@@ -617,8 +618,6 @@ def test_bodies_that_are_no_request_are_refused(kinesis_local, body, code):
 
 
 def test_a_fault_file_that_cannot_be_read_is_said(tmp_path):
-    from programs import program
-
     output = subprocess.run(
         [program("kinesis-local"), "--port", "0", "--faults", str(tmp_path / "missing")],
         capture_output=True,

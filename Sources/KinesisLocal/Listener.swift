@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// The listening socket and its connections, which an outage takes away for a while. Belongs to the event loop.
+final class Listener {
+    static let readBytes = 256 << 10
+
+    private let loop: any EventLoop
+    private let host: String
+    private var port: Int
+    private let service: KinesisService
+    private let dates = DateHeader()
+    private var channel: (any Channel)?
+    private var connections: [ObjectIdentifier: any Channel] = [:]
+    private var isClosed = false
+
+    init(host: String, port: Int, service: KinesisService, loop: any EventLoop) {
+        self.host = host
+        self.port = port
+        self.service = service
+        self.loop = loop
+    }
+
+    /// Listens; gives the port, which is kept for later.
+    func open() -> EventLoopFuture<Int> {
+        let shared = NIOLoopBound(self, eventLoop: loop)
+        return ServerBootstrap(group: loop)
+            .serverChannelOption(.backlog, value: 256)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readBytes))
+            .childChannelInitializer { child in
+                child.eventLoop.makeCompletedFuture { try shared.value.adopt(child) }
+            }
+            .bind(host: host, port: port)
+            .map { channel in
+                let listener = shared.value
+                listener.channel = channel
+                listener.port = channel.localAddress?.port ?? listener.port
+                return listener.port
+            }
+    }
+
+    /// Ends for good.
+    func close() {
+        isClosed = true
+        takeAway()
+    }
+
+    /// Resets all connections but one and does not listen for a while: clients find nobody there, and streams stay.
+    func outage(_ time: TimeAmount, sparing asking: any Channel) {
+        takeAway(sparing: asking)
+        loop.assumeIsolated().scheduleTask(in: time) { self.reopen() }
+    }
+
+    private func takeAway(sparing asking: (any Channel)? = nil) {
+        channel?.close(promise: nil)
+        channel = nil
+        for connection in connections.values where connection !== asking { connection.reset() }
+    }
+
+    /// Another program may have taken the port meanwhile, for as long as it likes.
+    private func reopen() {
+        guard !isClosed, channel == nil else { return }
+        open().assumeIsolated().whenFailure { _ in
+            self.loop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { self.reopen() }
+        }
+    }
+
+    private func adopt(_ child: any Channel) throws {
+        let pipeline = child.pipeline.syncOperations
+        try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
+        try pipeline.addHandler(
+            HTTPHandler(service: service, dates: dates, outage: { [weak self] in self?.outage($0, sparing: $1) })
+        )
+        connections[ObjectIdentifier(child)] = child
+        child.closeFuture.assumeIsolated().whenComplete { [weak self] _ in
+            self?.connections[ObjectIdentifier(child)] = nil
+        }
+    }
+}
+
+extension Channel {
+    /// Closes so that the peer sees a reset: what was not sent is thrown away.
+    func reset() {
+        if let socket = self as? any SocketOptionProvider {
+            socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenFailure { _ in
+                // Where the socket is gone already there is nothing left to reset.
+            }
+        }
+        close(promise: nil)
+    }
+}
