@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Without working credentials events are kept, status says what to do, and delivery begins once they are there."""
+
+import pytest
+
+from clients import Poster
+from kinesis_local import ACCESS_KEY, SECRET_KEY
+from waiting import wait_until
+
+NONE = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+
+
+def write_profile(agent, key=ACCESS_KEY, secret=SECRET_KEY, name="default", token=None):
+    """Into a new file that takes the old one's place, as careful tools do."""
+    folder = agent.folder / ".aws"
+    folder.mkdir(exist_ok=True)
+    lines = [f"[{name}]", f"aws_access_key_id = {key}", f"aws_secret_access_key = {secret}"]
+    if token:
+        lines.append(f"aws_session_token = {token}")
+    (folder / "new").write_text("\n".join(lines) + "\n")
+    (folder / "new").rename(folder / "credentials")
+
+
+def parked(agent, code):
+    status = agent.wait_for_stream(lambda s: s["state"] == "parked" and s["last_error"], "is parked")
+    assert status["last_error"]["code"] == code, status
+    assert status["queued_events"] > 0
+    return status["last_error"]
+
+
+def test_credentials_that_appear_later(kinesis_local, start_agent):
+    agent = start_agent(kinesis_local.endpoint, environment=NONE)
+    poster = Poster(agent)
+    for n in range(20):
+        assert poster.post("events", b"%d" % n, key="k").status == 202
+    error = parked(agent, "no_credentials")
+    assert "~/.aws/credentials" in error["remedy"] or "credentials" in error["remedy"]
+    # No credentials means no attempt.
+    assert kinesis_local.stats()["requests"].get("PutRecords", 0) == 0
+    agent.restart()
+    assert agent.stream()["queued_events"] == 20
+
+    write_profile(agent)
+    agent.wait_empty(within=60)
+    wait_until(lambda: agent.stream()["state"] == "ok", "the stream is ok again")
+    assert len(kinesis_local.journal()) == 20
+
+
+@pytest.mark.parametrize(
+    "key, secret, code",
+    [
+        ("AKIAWRONG", SECRET_KEY, "UnrecognizedClientException"),
+        (ACCESS_KEY, "wrong", "InvalidSignatureException"),
+    ],
+)
+def test_wrong_credentials_that_are_corrected(kinesis_local, start_agent, make_agent, key, secret, code):
+    agent = make_agent(kinesis_local.endpoint, environment=NONE)
+    write_profile(agent, key, secret)
+    agent.start()
+    assert Poster(agent).post("events", b"event").status == 202
+    error = parked(agent, code)
+    assert "credentials" in error["remedy"]
+    assert secret == SECRET_KEY or secret not in agent.log().split("secret")
+    write_profile(agent)
+    agent.wait_empty(within=60)
+
+
+def test_credentials_that_are_rotated(start_kinesis_local, make_agent):
+    kinesis_local = start_kinesis_local("--stream", "events:1", "--session-token", "first")
+    agent = make_agent(kinesis_local.endpoint, environment=NONE | {"AWS_PROFILE": "edge"})
+    write_profile(agent, name="edge", token="first")
+    agent.start()
+    poster = Poster(agent)
+    assert poster.post("events", b"1").status == 202
+    agent.wait_empty()
+    # The old ones end, and the new ones come a little later.
+    kinesis_local.control("PUT", "access-key", {"access_key": "AKIANEW", "secret_key": "new", "session_token": "second"})
+    assert poster.post("events", b"2").status == 202
+    parked(agent, "UnrecognizedClientException")
+    write_profile(agent, "AKIANEW", "new", name="edge", token="second")
+    agent.wait_empty(within=60)
+    assert len(kinesis_local.journal()) == 2
+
+
+def test_a_profile_that_does_not_exist(kinesis_local, make_agent):
+    agent = make_agent(kinesis_local.endpoint, environment=NONE, aws={"profile": "nobody"})
+    write_profile(agent)
+    agent.start()
+    assert Poster(agent).post("events", b"event").status == 202
+    assert "nobody" in parked(agent, "no_credentials")["message"]
+
+
+def test_a_clock_that_is_wrong(kinesis_local, start_agent):
+    # Corrected from the Date of the refusal: no operator is needed.
+    kinesis_local.add_faults({"action": "clock", "offset_seconds": 4000})
+    agent = start_agent(kinesis_local.endpoint)
+    assert Poster(agent).post("events", b"event").status == 202
+    agent.wait_empty(within=60)
+    assert len(kinesis_local.journal()) == 1

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 at random moments: what was acknowledged arrives, in order, and no id is given twice.
+
+AGENTD_TEST_KILLS says how often.
+"""
+
+import http.client
+import json
+import os
+import random
+import socket
+import threading
+import time
+
+import pytest
+
+from clients import Poster
+from ordering import check_order, delivered_numbers
+
+KILLS = int(os.environ.get("AGENTD_TEST_KILLS", 40))
+
+
+class Producer(threading.Thread):
+    """Sends numbered events of its own keys until it is told to stop. What is not acknowledged is not sent again, so
+    every repeat is the agent's."""
+
+    def __init__(self, agent, name, seed):
+        super().__init__()
+        self.agent = agent
+        self.random = random.Random(f"{seed} {name}")
+        self.following = {f"{name}-{number}": 0 for number in range(12)}
+        self.acknowledged = {key: [] for key in self.following}
+        self.ids = []
+        self.unexpected = []
+        self.stopping = threading.Event()
+
+    def run(self):
+        while not self.stopping.is_set():
+            try:
+                self.talk()
+            except (OSError, http.client.HTTPException):
+                # The agent is away.
+                time.sleep(0.005)
+            except Exception as error:
+                self.unexpected.append(repr(error))
+                return
+
+    def next_events(self):
+        events = []
+        for key in self.random.choices(list(self.following), k=self.random.randint(1, 30)):
+            events.append({"k": key, "n": self.following[key]})
+            self.following[key] += 1
+        return events
+
+    def acknowledge(self, events):
+        for event in events:
+            self.acknowledged[event["k"]].append(event["n"])
+
+
+class HTTPProducer(Producer):
+    unix = False
+
+    def talk(self):
+        poster = Poster(self.agent, unix=self.unix)
+        try:
+            while not self.stopping.is_set():
+                events = self.next_events()
+                answer = poster.post_lines("events", events)
+                assert answer.status == 202 and answer.json["accepted"] == len(events), answer
+                self.acknowledge(events)
+                self.ids.append((answer.json["first_id"], answer.json["last_id"]))
+        finally:
+            poster.close()
+
+
+class UnixHTTPProducer(HTTPProducer):
+    unix = True
+
+
+class LineProducer(Producer):
+    def talk(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(self.agent.socket)
+            answers = s.makefile("rb")
+            sent = acked = 0
+            while not self.stopping.is_set():
+                events = self.next_events()
+                lines = [json.dumps({"stream": "events", "partition_key": e["k"], "event": e}) + "\n" for e in events]
+                s.sendall("".join(lines).encode())
+                sent += len(events)
+                while acked < sent:
+                    line = answers.readline()
+                    if not line.endswith(b"\n"):
+                        raise ConnectionResetError
+                    now = json.loads(line)["acked"]
+                    self.acknowledge(events[len(events) - (sent - acked) :][: now - acked])
+                    acked = now
+
+
+@pytest.mark.timeout(60 + 10 * KILLS)
+def test_what_was_acknowledged_survives_kills(start_kinesis_local, make_agent, seed):
+    kinesis_local = start_kinesis_local("--stream", "events:3", "--seed", str(seed))
+    # Requests take a while, so that kills meet them under way.
+    kinesis_local.add_faults(
+        {"action": "delay", "delay_ms": 15},
+        {"action": "fail_record", "probability": 0.01},
+    )
+    agent = make_agent(kinesis_local.endpoint, [{"name": "events", "partition_key": "/k"}])
+    generator = random.Random(seed)
+    kinds = [HTTPProducer, UnixHTTPProducer, LineProducer, HTTPProducer]
+    producers = [kind(agent, f"{kind.__name__}{number}", seed) for number, kind in enumerate(kinds)]
+    agent.start()
+    for producer in producers:
+        producer.start()
+    try:
+        for _ in range(KILLS):
+            # The test's subject is the moment, so this waits for none in particular.
+            time.sleep(generator.uniform(0, 0.3))
+            agent.kill()
+            if generator.random() < 0.25:
+                # In the middle of its start.
+                agent.start(wait=False)
+                time.sleep(generator.uniform(0, 0.06))
+                agent.kill()
+            agent.start()
+    finally:
+        for producer in producers:
+            producer.stopping.set()
+        for producer in producers:
+            producer.join(timeout=40)
+    assert not any(producer.unexpected for producer in producers), [p.unexpected for p in producers]
+    agent.wait_empty(within=120)
+
+    arrived = delivered_numbers(kinesis_local.journal())
+    acknowledged = {key: numbers for producer in producers for key, numbers in producer.acknowledged.items()}
+    repeats = check_order(arrived, acknowledged, repeats_allowed=True)
+    count = sum(map(len, acknowledged.values()))
+    print(f"{KILLS} kills, {count} events acknowledged, {repeats} repeats")
+    assert count > KILLS * 20
+
+    for producer in producers:
+        assert all(before[1] < after[0] for before, after in zip(producer.ids, producer.ids[1:])), "ids went back"
+    ranges = sorted(pair for producer in producers for pair in producer.ids)
+    assert all(before[1] < after[0] for before, after in zip(ranges, ranges[1:])), "an id was given twice"
+
+    totals = agent.totals()
+    # Every event was sent once, so what arrived, repeats apart, is what was accepted.
+    assert totals["accepted"] == totals["delivered"] == sum(len(set(numbers)) for numbers in arrived.values())
+    assert totals["lost"] == totals["dead_lettered"] == 0

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration files, good and bad: 0 or 78, every fault at once, each with its place."""
+
+import subprocess
+
+import pytest
+
+from programs import ROOT, program
+
+GOOD = """
+[queue]
+path = "/nowhere/queue.db"
+[[stream]]
+name = "clicks"
+"""
+
+
+def check(folder, text, tool="agentd"):
+    path = folder / "agent.conf"
+    path.write_text(text)
+    arguments = ["--check-config", "--config"] if tool == "agentd" else ["check-config"]
+    done = subprocess.run([program(tool), *arguments, str(path)], capture_output=True, text=True, timeout=20)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("tool", ["agentd", "agentctl"])
+def test_a_good_file(tmp_path, tool):
+    status, output, errors = check(tmp_path, GOOD, tool)
+    assert (status, errors) == (0, "") and "valid" in output
+
+
+def test_the_example_and_an_empty_file_are_good(tmp_path):
+    assert check(tmp_path, (ROOT / "agent.conf.example").read_text())[0] == 0
+    assert check(tmp_path, "")[0] == 0
+
+
+@pytest.mark.parametrize("tool", ["agentd", "agentctl"])
+def test_all_faults_are_reported_at_once_with_their_places(tmp_path, tool):
+    text = """[queue]
+max_byte = "1 GiB"
+max_age = 5
+[listen]
+put_wait = "5 parsecs"
+[delivery]
+workers = 0
+[[stream]]
+region = "us-east-1"
+[[stream]]
+name = "clicks"
+aggregation = "key"
+[[stream]]
+name = "clicks"
+"""
+    status, output, errors = check(tmp_path, text, tool)
+    assert status == 78 and output == ""
+    lines = errors.splitlines()
+    assert len(lines) == 7, errors
+    path = str(tmp_path / "agent.conf")
+    assert all(line.startswith(path + ":") for line in lines)
+    for number, words in [
+        (2, ["queue.max_byte", "max_bytes"]),
+        (3, ["queue.max_age", "duration"]),
+        (5, ["listen.put_wait", "5s"]),
+        (7, ["delivery.workers", "1", "64"]),
+        (8, ["name"]),
+        (12, ["aggregation", "not available yet"]),
+    ]:
+        assert any(f":{number}:" in line and all(word in line for word in words) for line in lines), (number, errors)
+    assert "clicks" in lines[-1]
+
+
+def test_a_fault_of_the_syntax_has_line_and_column(tmp_path):
+    status, _, errors = check(tmp_path, '[queue]\npath = "a\n')
+    assert status == 78 and "agent.conf:2:" in errors
+
+
+def test_a_missing_file(tmp_path):
+    path = str(tmp_path / "missing.conf")
+    for arguments in [["--config", path], ["--check-config", "--config", path]]:
+        done = subprocess.run([program("agentd"), *arguments], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 78 and path in done.stderr and "No such file" in done.stderr
+
+
+def test_a_bad_file_opens_nothing(make_agent):
+    agent = make_agent("http://127.0.0.1:1", delivery={"workers": 0})
+    agent.start(wait=False)
+    assert agent.process.wait(timeout=20) == 78
+    assert sorted(path.name for path in agent.folder.iterdir()) == ["agent.conf", "agentd.log"]
+    assert "delivery.workers" in agent.log()
+
+
+def test_usage():
+    done = subprocess.run([program("agentd"), "--confg", "x"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 64 and "--confg" in done.stderr
+    done = subprocess.run([program("agentd"), "--version"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0 and done.stdout.strip()
