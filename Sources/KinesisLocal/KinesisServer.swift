@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentCore
+internal import Glibc
 internal import NIOCore
 internal import NIOPosix
 
@@ -82,7 +83,8 @@ public final class KinesisServer: Sendable {
             // What is thrown below is the news; a group that does not stop either adds nothing to it.
             try? await group.shutdownGracefully()
             if error is KinesisLocalError { throw error }
-            throw KinesisLocalError.bind(host: options.host, port: options.port, reason: "\(error)")
+            let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+            throw KinesisLocalError.bind(host: options.host, port: options.port, reason: reason)
         }
     }
 

@@ -28,25 +28,30 @@ struct KinesisLocalCommand: AsyncParsableCommand {
             it. Where it differs from the service: streams are ACTIVE at once, reads are not throttled, and only \
             JSON 1.1 is spoken.
 
-            On the same port, unsigned, for tests:
+            On the same port, unsigned, for tests (paths under /_control):
 
-              POST   /_control/faults       add fault rules: a JSON object, or an array of them
-              GET    /_control/faults       the rules, and how often each matched and fired
-              DELETE /_control/faults[/ID]  remove all rules, or one
-              POST   /_control/reshard      {"stream":S,"shards":N}, {"stream":S,"split":SHARD} or
-                                            {"stream":S,"merge":[SHARD,SHARD]}
-              POST   /_control/outage       {"for_ms":N}: nobody listens, connections are reset, streams stay
-              GET    /_control/journal      accepted records in order, a line of JSON each
-                                            (?from=INDEX&limit=N&stream=S&data=base64|sha256|none)
-              GET    /_control/stats        what was asked, accepted and refused
-              PUT    /_control/access-key   {"access_key":…,"secret_key":…,"session_token":…}
+              POST faults         add fault rules: one JSON object, or an array
+              GET faults          the rules; how often each matched and fired
+              DELETE faults[/ID]  remove all rules, or one
+              POST outage         {"for_ms":N}: nobody listens, streams stay
+              POST reshard        {"stream":S,"shards":N}, or instead of shards
+                                  "split":SHARD or "merge":[SHARD,SHARD]
+              GET journal         accepted records in order, a line of JSON each
+                                  ?from=INDEX&limit=N&stream=S
+                                  &data=base64|sha256|none
+              GET stats           what was asked, accepted and refused
+              PUT access-key      {"access_key":A,"secret_key":S,
+                                  "session_token":T}
 
-            A rule is {"action":A}, A one of fail_record, error, status, reset, reset_unread, hang, delay, garbage, \
-            truncate, wrong_count, close, refuse, clock, slow_read. It may say
-              to which:    operation ("*" for all; default: puts), stream, shard, partition_key, data_contains
-              how often:   probability, seed, skip, count, after_ms, for_ms
-              what:        code, message, status, body, stored, delay_ms, retry_after_ms, entries, offset_seconds,
-                           bytes_per_second
+            A rule is {"action":A}, with A one of fail_record, error, status, reset, reset_unread, hang, delay, \
+            garbage, truncate, wrong_count, close, refuse, clock, slow_read. It may say
+
+              to which    operation ("*": all; default: puts), stream, shard,
+                          partition_key, data_contains
+              how often   probability, seed, skip, count, after_ms, for_ms
+              what        code, message, status, body, stored, delay_ms,
+                          retry_after_ms, entries, offset_seconds,
+                          bytes_per_second
             """
     )
 
