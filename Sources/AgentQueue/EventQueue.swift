@@ -156,6 +156,9 @@ public final class EventQueue: EventAppending {
     /// Counts of one commit, the last one. They balance.
     public func snapshot() -> QueueSnapshot { published.snapshot(agentNow: writer.agentNow) }
 
+    /// The agent's own clock, in milliseconds: what events' ages are counted from.
+    public var agentNowMS: Int64 { writer.agentNow }
+
     /// Refuses new work, commits what was brought before, makes all of it durable, and closes the file.
     ///
     /// Blocks for some commits; not to be called by the observer or a receiver.

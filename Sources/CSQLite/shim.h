@@ -20,6 +20,11 @@ static inline int agent_sqlite3_db_config_int(sqlite3 *db, int op, int value) {
     return sqlite3_db_config(db, op, value, (int *)0);
 }
 
+/// Counts no memory, which costs a lock an allocation. Has to come before anything else of the library.
+static inline int agent_sqlite3_config_no_memory_status(void) {
+    return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 /// The type of the file system of `path`, a number of statfs(2); 0 where it cannot be told.
 static inline unsigned int agent_file_system_type(const char *path) {
     struct statfs status;

@@ -115,6 +115,22 @@ struct DiskTests {
         #expect(try fixture.ids(id).count == 400)
     }
 
+    @Test func anotherProgramsReaderHoldsUpTheLogOnly() throws {
+        let fixture = try QueueFixture { $0.walFrames = 40 }
+        let id = fixture.destination()
+        try fixture.append(fixture.events(1, to: id))
+        do {
+            let other = try SQLiteConnection(path: fixture.settings.path, flags: SQLITE_OPEN_READONLY)
+            try other.execute("BEGIN; SELECT * FROM agent")
+            for _ in 0..<10 { try fixture.append(fixture.events(10, to: id, bytes: 4000)) }
+            #expect(fixture.queue.writer.file?.walFrames ?? 0 > 100)
+            try other.execute("COMMIT")
+        }
+        for _ in 0..<2 { try fixture.append(fixture.events(10, to: id, bytes: 4000)) }
+        #expect(fixture.queue.writer.file?.walFrames ?? 100 < 40)
+        #expect(try fixture.ids(id).count == 121)
+    }
+
     @Test func freePagesGoBackWhenIdle() throws {
         let fixture = try QueueFixture()
         let id = fixture.destination()

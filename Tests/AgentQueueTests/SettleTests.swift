@@ -68,6 +68,14 @@ struct SettleTests {
         #expect(!fixture.queue.writer.hasUnsynced)
     }
 
+    @Test func normalDurabilityIsSyncedByUpkeepToo() throws {
+        let fixture = try QueueFixture { $0.durability = .normal }
+        try fixture.append(fixture.events(2, to: fixture.destination()))
+        #expect(fixture.queue.writer.hasUnsynced)
+        fixture.upkeep()
+        #expect(!fixture.queue.writer.hasUnsynced)
+    }
+
     @Test func oldestAgeFollowsTheHead() throws {
         let fixture = try QueueFixture()
         let id = fixture.destination()

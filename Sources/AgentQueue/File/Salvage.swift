@@ -127,7 +127,7 @@ struct Salvage: ~Copyable {
         }
         let floor = max(known?.nextID.rawValue ?? 0, next, highest.rawValue + 1)
         ledger.nextID = EventID(known == nil && next == 0 ? floor + Self.idGap : floor)
-        ledger.serial = (known?.serial ?? 0) + 1
+        ledger.serial = Ledger.serial(after: known)
         try target.write(&ledger, clock: clock)
         try target.commit()
         return (carried, lost)

@@ -50,7 +50,7 @@ struct Ledger: Sendable {
     /// What is left of a ledger when its file gives nothing any more: the counts, all that was queued being lost.
     init(outliving known: Ledger?, gap: Int64) {
         nextID = EventID((known?.nextID.rawValue ?? 1) + (known == nil ? gap : 0))
-        serial = (known?.serial ?? 0) + 1
+        serial = Self.serial(after: known)
         for var account in known?.accounts ?? [] {
             account.totals.lost += account.totals.queuedEvents + account.totals.deadEvents
             account.totals.deadLettered -= account.totals.deadEvents
@@ -66,6 +66,9 @@ struct Ledger: Sendable {
     }
 
     init() {}
+
+    /// A serial for a new file: none of a transaction that was tried on the old one.
+    static func serial(after known: Ledger?) -> Int64 { (known?.serial ?? 0) + 1000 }
 
     func position(of id: DestinationID) -> Int? { positions[id] }
 

@@ -19,12 +19,16 @@ private func failure(_ result: Int32, _ operation: String, _ handle: OpaquePoint
     }
 }
 
+/// Fails, and changes nothing, where something else in the process has used the library before.
+private let libraryIsConfigured: Bool = agent_sqlite3_config_no_memory_status() == SQLITE_OK
+
 /// An open database. Used by one thread at a time: the owner's serial queue.
 struct SQLiteConnection: ~Copyable {
     let handle: OpaquePointer
 
     /// - Parameter vfs: the name of a registered VFS; `nil` is SQLite's default one.
     init(path: String, flags: Int32, vfs: String? = nil) throws(QueueError) {
+        _ = libraryIsConfigured
         var opened: OpaquePointer?
         let result = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs)
         guard result == SQLITE_OK, let opened else {

@@ -17,9 +17,11 @@ struct Draft {
 
     mutating func append(_ event: StoredEvent, to id: DestinationID, at position: Int) {
         changesFile = true
-        if let last = appended.last, last.position == position {
-            appended[appended.count - 1].events.append(event)
-        } else if let known = appended.firstIndex(where: { $0.position == position }) {
+        // Looked at in place: a copy of the element would make the array of events be copied.
+        let last = appended.count - 1
+        if last >= 0, appended[last].position == position {
+            appended[last].events.append(event)
+        } else if let known = appended.indices.first(where: { appended[$0].position == position }) {
             appended[known].events.append(event)
         } else {
             appended.append((position, id, [event]))
@@ -99,8 +101,9 @@ struct Answers {
 
     mutating func add(_ outcome: AppendAnswer.Outcome, to request: AppendRequest) {
         let answer = AppendAnswer(token: request.token, outcome: outcome)
-        if let last = receivers.last, last.receiver === request.receiver {
-            receivers[receivers.count - 1].answers.append(answer)
+        let last = receivers.count - 1
+        if last >= 0, receivers[last].receiver === request.receiver {
+            receivers[last].answers.append(answer)
             return
         }
         let identity = ObjectIdentifier(request.receiver)

@@ -162,10 +162,12 @@ extension Writer {
         do throws(QueueError) {
             let file = try WriteConnection(settings, clock: clockMark())
             let stored = try file.ledger()
-            // What was read may be in the kernel's cache only, marked clean after a sync that failed. Copying it
-            // into the database file, with syncs of its own, puts it on the disk.
-            guard try file.checkpoint(SQLITE_CHECKPOINT_TRUNCATE) else {
-                throw .unavailable(reason: "another program reads the file")
+            if undecided != nil {
+                // What was read may be in the kernel's cache only, marked clean after a sync that failed. Copying it
+                // into the database file, with syncs of its own, puts it on the disk.
+                guard try file.checkpoint(SQLITE_CHECKPOINT_TRUNCATE) else {
+                    throw .unavailable(reason: "another program reads the file")
+                }
             }
             try reader.open(settings)
             self.file = file

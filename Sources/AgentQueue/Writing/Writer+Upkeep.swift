@@ -13,10 +13,11 @@ extension Writer {
 
     /// Moves the WAL into the database when it is long enough.
     func restartLog(atLeast frames: Int? = nil) {
-        guard let length = file?.walFrames, length >= frames ?? settings.walFrames else { return }
+        guard let length = file?.walFrames, length >= frames ?? restartFrames else { return }
         do throws(QueueError) {
-            // Held up by a reader, it is tried again after the next commit; readers are brief.
-            _ = try file?.checkpoint(SQLITE_CHECKPOINT_RESTART)
+            let isDone = try file?.checkpoint(SQLITE_CHECKPOINT_RESTART) ?? false
+            // Our reader is brief. Another program's may not be: trying takes the busy timeout, so not at each commit.
+            restartFrames = isDone ? settings.walFrames : length + settings.walFrames / 4
         } catch {
             // What is in the WAL stays there, durable.
             if case .full = error, reserve.release() {
@@ -42,6 +43,7 @@ extension Writer {
     func upkeep() -> Bool {
         dispatchPrecondition(condition: .onQueue(queue))
         guard !isClosed else { return false }
+        isWallTrusted = clocks.isWallTrusted()
         let wasIdle = isIdle
         isIdle = true
         payDebts()

@@ -32,12 +32,16 @@ final class Writer: @unchecked Sendable {
     var isTampered = false
     var isDiskFull = false
     var isReserveSpent = false
+    /// The length of the WAL, in frames, at which it is started anew.
+    var restartFrames: Int
     /// A damaged file was replaced, and nothing was committed to the new one yet.
     var isRepairFresh = false
     var isClosed = false
     /// Whether a commit was left to the operating system to write.
     var hasUnsynced = false
     var isUpkeepPlanned = false
+    /// As of the last upkeep.
+    var isWallTrusted: Bool
     var isIdle = true
     var reopenDelayMS = 100
     private var charges: [Charge] = []
@@ -60,6 +64,8 @@ final class Writer: @unchecked Sendable {
         clock = opened.clock
         registry = Registry(opened.ledger)
         published = PublishedState(opened.ledger, maxBytes: settings.maxBytes)
+        isWallTrusted = clocks.isWallTrusted()
+        restartFrames = settings.walFrames
         reserve = DiskReserve(queuePath: settings.path, bytes: settings.reserveBytes)
     }
 
@@ -98,12 +104,13 @@ final class Writer: @unchecked Sendable {
         var work = work
         if !work.requests.isEmpty, let refusal = standingRefusal() { refuse(&work.requests, refusal) }
         guard !work.isEmpty else { return }
-        commit(work, synced: work.wantsSync) { (draft, file) throws(QueueError) in
+        commit(work, synced: work.wantsSync && settings.durability == .full) { (draft, file) throws(QueueError) in
             try self.fill(&draft, with: work, file)
         }
     }
 
-    /// Runs `fill` in a transaction; `work` is what is owed to others by it.
+    /// Runs `fill` in a transaction; `work` is what is owed to others by it. A commit that is not synced survives a
+    /// crash of the agent, and within a second a power cut.
     ///
     /// What failed is handled here rather than where it happened, so that nothing holds on to the file when it has to
     /// be closed.
@@ -111,7 +118,6 @@ final class Writer: @unchecked Sendable {
         let before = ledger
         ledger.serial += 1
         let serial = ledger.serial
-        let synced = synced && settings.durability == .full
         switch attempt(synced: synced, fill) {
         case .done(let draft):
             if draft.changesFile {
@@ -300,19 +306,18 @@ final class Writer: @unchecked Sendable {
 
     /// The destination's table; made in this transaction if this is its first event.
     func storedTable(_ position: Int, _ file: WriteConnection) throws(QueueError) -> EventTable {
-        let account = ledger.accounts[position]
-        if !account.isStored {
-            try file.create(account.id, account.destination)
+        if !ledger.accounts[position].isStored {
+            try file.create(ledger.accounts[position].id, ledger.accounts[position].destination)
             ledger.stored(at: position)
         }
-        return try file.table(account.id)
+        return try file.table(ledger.accounts[position].id)
     }
 
     /// Keeps the ledger's oldest event up to date after `rows` went.
     func updateHead(at position: Int, _ table: EventTable, after rows: RemovedRows) throws(QueueError) {
-        let account = ledger.accounts[position]
-        guard rows.count > 0, let head = account.head, rows.first <= head.id else { return }
-        ledger.setHead(account.totals.queuedEvents > 0 ? try table.first() : nil, at: position)
+        guard rows.count > 0, let head = ledger.accounts[position].head, rows.first <= head.id else { return }
+        let isEmpty = ledger.accounts[position].totals.queuedEvents == 0
+        ledger.setHead(isEmpty ? nil : try table.first(), at: position)
     }
 
     // MARK: Time
@@ -324,7 +329,7 @@ final class Writer: @unchecked Sendable {
         return AgentClock.Mark(
             agentMS: clock.now(uptimeNS: uptime),
             wallMS: clocks.wallMS(),
-            isWallTrusted: clocks.isWallTrusted(),
+            isWallTrusted: isWallTrusted,
             boot: clocks.boot,
             uptimeNS: uptime
         )
