@@ -61,6 +61,9 @@ struct Scenario {
     /// When the last fault ends and the last event is posted.
     var calm: Instant
 
+    /// Whether reports of commits go without their events now and then.
+    var withholds = false
+
     var isPoisoned: Bool { streams.contains { $0.poison > 0 } }
 
     init(seed: UInt64) {
@@ -82,6 +85,7 @@ struct Scenario {
         queue.snapshotMS = g.pick([0...0, 0...5, 0...40])
         queue.deliveryMS = g.pick([0...0, 0...5, 0...40])
         queue.loadFailure = g.pick([0, 0, 0.02, 0.2])
+        withholds = g.chance(0.2)
         latencyMS = g.pick([0...1, 1...20, 20...120])
     }
 
@@ -200,15 +204,21 @@ struct Scenario {
                 case 2: .everything
                 default: .stream(stream.destination)
                 }
+            var kind = g.pick(Weather.Kind.allCases)
+            // Were it to come and go, nobody could tell it from the fault of single records.
+            let isSecond = weather.contains { $0.kind == .refusesAll }
+            if kind == .refusesAll, isSecond || isPoisoned { kind = .throttles }
             weather.append(
                 Weather(
-                    kind: g.pick(Weather.Kind.allCases),
+                    kind: kind,
                     scope: scope,
                     from: .zero + .milliseconds(from),
                     until: .zero + .milliseconds(min(horizonMS, from + g.int(50...max(51, horizonMS / 2)))),
-                    probability: g.pick([0.1, 0.5, 1, 1])
+                    probability: kind == .refusesAll ? 1 : g.pick([0.1, 0.5, 1, 1])
                 )
             )
         }
+        // The first one that meets a request decides: this one must not be hidden now and then by another.
+        if let index = weather.firstIndex(where: { $0.kind == .refusesAll }) { weather.swapAt(0, index) }
     }
 }

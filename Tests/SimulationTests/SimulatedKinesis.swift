@@ -134,6 +134,7 @@ final class SimulatedKinesis {
         case .wrongClock: refuse(request, after: back, "InvalidSignatureException", "Signature expired: too old")
         case .streamMissing: refuse(request, after: back, "ResourceNotFoundException")
         case .accessDenied: refuse(request, after: back, "AccessDeniedException")
+        case .refusesAll: refuse(request, after: back, "ValidationException")
         case .slow: answer(request, after: generator.milliseconds(500...8000), failing: 0)
         case .failsEntries: answer(request, after: back, failing: 0.3)
         case nil: answer(request, after: back, failing: 0)

@@ -46,6 +46,9 @@ final class Simulation {
     private var plansOfInstant = 0
     private var nextToken: UInt64 = 1
     private var poisoned = 0
+    /// The highest settings of this process.
+    private var mostMemory = 0
+    private var mostRemembered = 0
 
     init(_ scenario: Scenario, keepsTrace: Bool = false) {
         self.scenario = scenario
@@ -72,7 +75,7 @@ final class Simulation {
         queue.onCommit = { [unowned self] commit in
             log("committed \(Trace.text(commit))")
             checker.reported(commit)
-            touch { $0.committed(commit, now: $1) }
+            hear(commit)
         }
         kinesis.onArrival = { [unowned self] request, index in
             log("arrives \(request.batch.events[index]) of attempt \(request.batch.attempt.rawValue)")
@@ -151,6 +154,8 @@ final class Simulation {
 
     private func start() {
         log("starts")
+        mostMemory = 0
+        mostRemembered = 0
         var fresh = DeliveryMachine(settings: settings, seed: generator.next())
         for stream in streams {
             fresh.opened(
@@ -202,9 +207,27 @@ final class Simulation {
     private func watch(_ process: Process) {
         let memory = process.machine.memoryBytes
         if memory < 0 { checker.break_("\(memory) bytes are held") }
+        let references = process.machine.references
+        log("holds \(memory) bytes, remembers \(references) events")
+        mostMemory = max(mostMemory, settings.memoryBytes)
+        mostRemembered = max(mostRemembered, settings.maxReferences)
+        if memory > mostMemory + allowance { checker.break_("\(memory) bytes are held, of \(mostMemory)") }
+        let heads = streams.reduce(0) { $0 + max(mostRemembered, $1.keys.count) }
+        if references > heads { checker.break_("\(references) events are remembered, of \(heads)") }
         summary.mostOver = max(summary.mostOver, memory - settings.memoryBytes)
-        summary.mostReferences = max(summary.mostReferences, process.machine.references)
+        summary.mostReferences = max(summary.mostReferences, references)
     }
+
+    /// What may be held above the setting: one event of each destination that held nothing that could move, and as many
+    /// as are suspect before it is parked.
+    private var allowance: Int {
+        streams.reduce(0) {
+            let largest = $1.large > 0 ? 1 << 20 : $1.sizes.upperBound + 64
+            return $0 + (largest + 64) * ($1.poison > 0 || isRefusing ? 9 : 1)
+        }
+    }
+
+    private var isRefusing: Bool { scenario.weather.contains { $0.kind == .refusesAll } }
 
     private func perform(_ action: DeliveryAction) {
         switch action {
@@ -271,6 +294,16 @@ final class Simulation {
         for word in [kind, UInt64(truncatingIfNeeded: value), UInt64(truncatingIfNeeded: world.now.nanoseconds)] {
             summary.digest = (summary.digest ^ word) &* 1_099_511_628_211
         }
+    }
+
+    /// The machine hears of a commit, with its events or only of how far it goes.
+    private func hear(_ commit: Commit) {
+        var commit = commit
+        let withholds = scenario.withholds && generator.chance(0.3)
+        if withholds {
+            commit.appended = commit.appended.map { .init(destination: $0.destination, events: $0.events.suffix(1)) }
+        }
+        touch { $0.committed(commit, handsOver: !withholds, now: $1) }
     }
 
     // MARK: What happens to it

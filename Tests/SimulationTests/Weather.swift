@@ -23,6 +23,8 @@ struct Weather {
         case wrongClock
         case streamMissing
         case accessDenied
+        /// Refuses each request as it refuses those with a record that it never takes: the stream's fault, not a record's.
+        case refusesAll
         /// Slow, and nothing else.
         case slow
     }

@@ -64,12 +64,14 @@ extension DeliveryMachine {
             open(state, now: now)
         }
         settle(delivered, of: state)
-        if !delivered.isEmpty { state.isolation.retry() }
+        if !delivered.isEmpty {
+            state.provenAt = max(state.provenAt ?? attempt.began, attempt.began)
+            state.isolation.retry(proven: attempt.began)
+        }
     }
 
     private mutating func settle(_ items: [Item], of state: DestinationState) {
         guard !items.isEmpty else { return }
-        state.accepted += UInt64(items.count)
         var items = items
         for i in items.indices { items[i].data = nil }
         var ids = items.map(\.id)
@@ -159,7 +161,9 @@ extension DeliveryMachine {
         state.retries += attempt.items.count
         state.isolationFault = fault
         let group = attempt.group ?? Isolation.Group(items: attempt.items)
-        if let guilty = state.isolation.refused(group, accepted: state.accepted) { return condemn(guilty, of: state) }
+        if let guilty = state.isolation.refused(group, proven: state.provenAt, now: now) {
+            return condemn(guilty, of: state)
+        }
         // Nothing is accepted at all: more likely the stream's fault, or ours, than that of each record.
         if state.gate.isShut || state.isolation.suspects.count >= Isolation.mostSuspects {
             shut(state.gate, of: state, fault, began: now, retryAfter: nil)

@@ -12,9 +12,9 @@ extension DeliveryMachine {
     public mutating func plan(now: Instant) -> Plan {
         for state in turns { state.fireTimers(now: now) }
         if !isStopping {
-            boundReferences()
             boundMemory()
             planSends(now: now)
+            boundReferences()
             planLoads(now: now)
             planCancels(now: now)
         }

@@ -219,6 +219,6 @@ public struct DeliveryMachine: ~Copyable {
     }
 
     func room(of state: DestinationState, budget: Int) -> Int {
-        min(budget - state.held, settings.memoryBytes - ledger.held)
+        min(budget - state.held, settings.memoryBytes - ledger.held - ledger.reserved)
     }
 }

@@ -23,6 +23,8 @@ struct PendingLoad {
     }
 
     let kind: Kind
+    /// What it may bring, for which room is kept.
+    let bytes: Int
     /// Memory was given back meanwhile: its events are not wanted.
     var isVoid = false
 }
@@ -48,7 +50,7 @@ extension DestinationState {
         lastCommitted = last
         guard isNext, !isDormant else { return }
         var bytes = 0
-        for event in events { bytes += event.recordBytes + 64 }
+        for event in events { bytes += event.recordBytes + Item.overhead }
         guard bytes <= room else { return }
         grant = held + room
         readThrough = last
@@ -85,23 +87,22 @@ extension DestinationState {
             startOver()
         }
         if isProbe {
+            if remembersOnly {
+                giveBack()
+                startOver()
+            }
             guard isIdle, isolation.isEmpty, readThrough < lastCommitted else { return nil }
-            return scan(mostEvents: Self.eventsPerProbe, mostBytes: Self.bytesPerProbe)
+            return scan(room: min(room, Self.bytesPerProbe), mostEvents: Self.eventsPerProbe)
         }
         if !lastLoadWasFetch || readThrough >= lastCommitted, let fetch = nextFetch(room: room) { return fetch }
         lastLoadWasFetch = false
         guard room >= min(Self.bytesPerProbe, share / 4) || mayAlwaysLoad else { return nextFetch(room: room) }
         if let (lanes, after) = lanes?.readable {
-            pendingLoad = PendingLoad(kind: .lanes(lanes))
-            return LoadRequest(
-                destination: id,
-                what: .scan(after: after, skipping: LaneSet(), only: lanes),
-                maxEvents: Self.eventsPerFetch,
-                maxBytes: max(1, min(room, Self.bytesPerLoad))
-            )
+            let what = LoadRequest.What.scan(after: after, skipping: LaneSet(), only: lanes)
+            return load(.lanes(lanes), what, room: min(room, Self.bytesPerLoad), mostEvents: Self.eventsPerFetch)
         }
         if readThrough < lastCommitted, fresh.count < Self.lowWater {
-            return scan(mostEvents: Self.eventsPerScan, mostBytes: max(1, min(room, Self.bytesPerLoad)))
+            return scan(room: min(room, Self.bytesPerLoad), mostEvents: Self.eventsPerScan)
         }
         return nextFetch(room: room)
     }
@@ -114,13 +115,26 @@ extension DestinationState {
                 && !isolation.hasGroup && isolation.suspects.count < Isolation.mostSuspects
     }
 
-    private func scan(mostEvents: Int, mostBytes: Int) -> LoadRequest {
-        pendingLoad = PendingLoad(kind: .scan)
+    /// All that is left are references and spilled lanes: no probe can be made of them.
+    private var remembersOnly: Bool {
+        fresh.isEmpty && urgent.isEmpty && timers.isEmpty && isolation.isEmpty && outstanding == 0
+            && (waitingCount > 0 || lanes?.spilled.isEmpty == false)
+    }
+
+    private func scan(room: Int, mostEvents: Int) -> LoadRequest {
+        let what = LoadRequest.What.scan(after: readThrough, skipping: lanes?.spilled ?? LaneSet(), only: nil)
+        return load(.scan, what, room: room, mostEvents: mostEvents)
+    }
+
+    /// A load that fits into `room` with what each event takes besides its bytes; one event, where there is no room.
+    private func load(_ kind: PendingLoad.Kind, _ what: LoadRequest.What, room: Int, mostEvents: Int) -> LoadRequest {
+        let events = max(1, min(mostEvents, room / 256))
+        begin(kind, bytes: max(1, room))
         return LoadRequest(
             destination: id,
-            what: .scan(after: readThrough, skipping: lanes?.spilled ?? LaneSet(), only: nil),
-            maxEvents: mostEvents,
-            maxBytes: mostBytes
+            what: what,
+            maxEvents: events,
+            maxBytes: max(1, room - events * Item.overhead)
         )
     }
 
@@ -138,8 +152,8 @@ extension DestinationState {
             }
             var count = 0
             for item in line.prefix(run) where item.data == nil {
-                if !ids.isEmpty, bytes + item.recordBytes + 64 > room { break }
-                bytes += item.recordBytes + 64
+                if !ids.isEmpty, bytes + item.recordBytes + Item.overhead > room { break }
+                bytes += item.recordBytes + Item.overhead
                 ids.append(item.id)
                 count += 1
             }
@@ -149,17 +163,28 @@ extension DestinationState {
         }
         guard !ids.isEmpty else { return nil }
         ids.sort()
-        pendingLoad = PendingLoad(kind: .fetch(wanted))
+        begin(.fetch(wanted), bytes: bytes)
         lastLoadWasFetch = true
         return LoadRequest(destination: id, what: .events(ids), maxEvents: ids.count, maxBytes: .max)
+    }
+
+    private func begin(_ kind: PendingLoad.Kind, bytes: Int) {
+        pendingLoad = PendingLoad(kind: kind, bytes: bytes)
+        ledger.reserved += bytes
+    }
+
+    private func endLoad() -> PendingLoad? {
+        guard let load = pendingLoad else { return nil }
+        pendingLoad = nil
+        ledger.reserved -= load.bytes
+        return load
     }
 
     // MARK: Loaded
 
     /// - Returns: Events that are damaged, and are now outstanding as dead letters to be.
     func loaded(_ result: LoadedEvents, share: Int, now: Instant) -> [EventID] {
-        guard let load = pendingLoad else { return [] }
-        pendingLoad = nil
+        guard let load = endLoad() else { return [] }
         guard !load.isVoid else { return [] }
         switch load.kind {
         case .scan:
@@ -175,8 +200,7 @@ extension DestinationState {
     }
 
     func loadFailed(retryAt: Instant) {
-        guard let load = pendingLoad else { return }
-        pendingLoad = nil
+        guard let load = endLoad() else { return }
         loadsAgainAt = retryAt
         guard !load.isVoid, case .fetch(let wanted) = load.kind else { return }
         for (key, _) in wanted.reversed() { fetchQueue.prepend(key) }

@@ -5,6 +5,8 @@ internal import HeapModule
 /// Payload bytes held by all destinations together.
 final class MemoryLedger {
     var held = 0
+    /// Room kept for loads under way.
+    var reserved = 0
 }
 
 /// One destination's events: which are here, which are blocked behind their key, and how far the file is read.
@@ -69,8 +71,8 @@ final class DestinationState {
     var grant = 0
     var retries = 0
     var throttled = 0
-    /// Records that Kinesis took since start.
-    var accepted: UInt64 = 0
+    /// When the latest request began of which Kinesis took a record.
+    var provenAt: Instant?
     var lastFault: Fault?
 
     init(

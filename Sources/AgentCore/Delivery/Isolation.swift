@@ -13,8 +13,8 @@ struct Isolation {
     /// Records to be sent by themselves.
     struct Group {
         let items: [Item]
-        /// Of a suspect: how many records of the destination were accepted when it was first refused alone.
-        var acceptedBefore: UInt64?
+        /// Of a suspect: when it was first refused alone.
+        var suspectSince: Instant?
     }
 
     /// Last first.
@@ -50,13 +50,13 @@ struct Isolation {
 
     /// A request was refused for the fault of some record in it.
     ///
-    /// - Parameter accepted: How many records of the destination were accepted so far.
+    /// - Parameter proven: When the latest request began of which a record was accepted.
     /// - Returns: The record, where it is proven guilty.
-    mutating func refused(_ group: Group, accepted: UInt64) -> Item? {
+    mutating func refused(_ group: Group, proven: Instant?, now: Instant) -> Item? {
         if group.items.count == 1 {
-            let before = group.acceptedBefore ?? accepted
-            if accepted > before { return group.items[0] }
-            suspects.append(Group(items: group.items, acceptedBefore: before))
+            let since = group.suspectSince ?? now
+            if group.suspectSince != nil, let proven, proven >= since { return group.items[0] }
+            suspects.append(Group(items: group.items, suspectSince: since))
         } else {
             let half = group.items.count / 2
             groups.append(Group(items: Array(group.items[half...])))
@@ -68,10 +68,12 @@ struct Isolation {
     /// Takes back a group whose request told nothing.
     mutating func putBack(_ group: Group) { groups.append(group) }
 
-    /// Other records were accepted: each suspect is tried once more.
-    mutating func retry() {
-        groups.append(contentsOf: suspects)
-        suspects = []
+    /// Another record was accepted, of a request that began at `proven`: who is suspect since before then is tried once
+    /// more.
+    mutating func retry(proven: Instant) {
+        guard !suspects.isEmpty else { return }
+        groups.append(contentsOf: suspects.filter { $0.suspectSince.map { $0 <= proven } ?? true })
+        suspects.removeAll { $0.suspectSince.map { $0 <= proven } ?? true }
     }
 
     mutating func clear() {

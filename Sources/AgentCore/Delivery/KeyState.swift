@@ -20,7 +20,10 @@ struct Item {
     }
 
     /// What it takes of the memory allowed, in bytes, while its payload is here.
-    var cost: Int { data == nil ? 0 : recordBytes + 64 }
+    var cost: Int { data == nil ? 0 : recordBytes + Self.overhead }
+
+    /// What an event takes besides its data and key, in bytes.
+    static let overhead = 64
 }
 
 /// A key that has an event which is not done: no other event of it may be sent.
