@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentControl
+internal import AgentSystemd
 internal import Glibc
 internal import Logging
 
@@ -14,7 +15,7 @@ public func runAgent(_ settings: Settings) async throws {
     signal(SIGPIPE, SIG_IGN)
     // glibc gives each thread an arena of its own, which none gives back: with a dozen threads that is most of the
     // memory. Two are enough here, because threads hardly allocate at the same time.
-    mallopt(M_ARENA_MAX, 2)
+    ProcessMemory.limitArenas(to: 2)
     let log = SystemdLogHandler.logger(level: settings.log.level)
     let agent = try await Agent(settings: settings, log: log)
     await agent.run()

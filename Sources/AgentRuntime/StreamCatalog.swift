@@ -10,6 +10,15 @@ final class StreamCatalog: StreamDirectory {
         /// By region, then by name: the lookup of each request.
         var targets: [String: [String: StreamTarget]] = [:]
         var count = 0
+
+        func target(_ destination: Destination) -> StreamTarget? {
+            targets[destination.region]?[destination.stream]
+        }
+
+        mutating func add(_ target: StreamTarget) {
+            targets[target.destination.region, default: [:]][target.destination.stream] = target
+            count += 1
+        }
     }
 
     private let state: Mutex<State>
@@ -82,16 +91,5 @@ final class StreamCatalog: StreamDirectory {
         // Before the caller can append to it, so delivery knows it before its first commit.
         if isNew { introduce(target.id, destination) }
         return target
-    }
-}
-
-extension StreamCatalog.State {
-    fileprivate func target(_ destination: Destination) -> StreamTarget? {
-        targets[destination.region]?[destination.stream]
-    }
-
-    fileprivate mutating func add(_ target: StreamTarget) {
-        targets[target.destination.region, default: [:]][target.destination.stream] = target
-        count += 1
     }
 }

@@ -43,6 +43,6 @@ struct AgentCommand: AsyncParsableCommand {
     }
 
     private func say(_ words: String) {
-        fputs(words + "\n", stderr)
+        _ = (words + "\n").withCString { write(STDERR_FILENO, $0, strlen($0)) }
     }
 }

@@ -37,6 +37,8 @@ final class HTTPExchange {
     /// Bytes sent and received so far, and when that last changed.
     private var moved: (bytes: Int64, at: Instant) = (0, .zero)
     private var isStalled = false
+    /// How long no byte may move; shorter where others want the worker.
+    private var stallLimit: Duration = .zero
 
     /// - Returns: `nil` where libcurl has no memory left.
     init?(_ settings: KinesisSettings, cancellation: SendCancellation) {
@@ -75,6 +77,7 @@ final class HTTPExchange {
         isTooLong = false
         moved = (0, .sinceBoot())
         isStalled = false
+        cancellation.reset()
         errorText[0] = 0
         // POSTFIELDS are not copied. The size must be set too, because the body is not a C string.
         note(agent_curl_setopt_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)))
@@ -86,7 +89,7 @@ final class HTTPExchange {
         if isTooLong { return .answerTooLong }
         if cancellation.isCancelled { return .cancelled }
         if isStalled {
-            let reason = "not a byte moved for \(stallTimeout.inSeconds) s"
+            let reason = "not a byte moved for \(stallLimit.inSeconds) s"
             return .failed(mayBeSent: requestsBegun > 0, reason: reason)
         }
         if requestsBegun > 1 { return .failed(mayBeSent: true, reason: "the kept connection was closed") }
@@ -165,7 +168,8 @@ final class HTTPExchange {
         if cancellation.isCancelled { return false }
         let now = Instant.sinceBoot()
         if bytes != moved.bytes { moved = (bytes, now) }
-        isStalled = now - moved.at >= stallTimeout
+        stallLimit = cancellation.endsWhenStalled ? min(.seconds(1), stallTimeout) : stallTimeout
+        isStalled = now - moved.at >= stallLimit
         return !isStalled
     }
 

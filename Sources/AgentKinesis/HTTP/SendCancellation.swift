@@ -2,14 +2,23 @@
 
 internal import Synchronization
 
-/// Ends a sender's running request, and every later one, from any thread.
+/// Ends a sender's requests, from any thread.
 public final class SendCancellation: Sendable {
     private let flag = Atomic<Bool>(false)
+    private let stalledFlag = Atomic<Bool>(false)
 
     public init() {}
 
-    /// The running request ends within a second; its records may be stored.
+    /// The running request ends within a second, and so does every later one; its records may be stored.
     public func cancel() { flag.store(true, ordering: .relaxed) }
 
+    /// The running request ends as soon as no byte of it has moved for a second; its records may be stored.
+    public func cancelIfStalled() { stalledFlag.store(true, ordering: .relaxed) }
+
     public var isCancelled: Bool { flag.load(ordering: .relaxed) }
+
+    var endsWhenStalled: Bool { stalledFlag.load(ordering: .relaxed) }
+
+    /// A request begins: what was said of an earlier one does not hold for it.
+    func reset() { stalledFlag.store(false, ordering: .relaxed) }
 }

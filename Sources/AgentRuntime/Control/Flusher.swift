@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentControl
+internal import AgentCore
 internal import AgentQueue
 internal import Dispatch
 
 /// Answers those who wait for an empty queue. Fed by commits, so that nobody polls.
+// `queue` guards `waiters` and `lastID`, which are used on it only.
 final class Flusher: @unchecked Sendable {
     private struct Waiter {
         let id: Int
         let reply: ControlReply<FlushReport>
     }
 
-    // Guards `waiters` and `lastID`: used on it only.
     private let queue = DispatchQueue(label: "agentd.flush")
     private var waiters: [Waiter] = []
     private var lastID = 0

@@ -8,8 +8,8 @@ internal import Synchronization
 ///
 /// What happens is put into an inbox from any thread, and taken out in one go on the machine's queue, so that a burst
 /// of answers and commits costs one hop and one plan.
+// `queue` guards `machine`, `timer` and `wakesAt`, which are used on it only; all else is Sendable.
 final class DeliveryLoop: @unchecked Sendable {
-    // Guards `machine`, `timer` and `wakesAt`: used on it only.
     private let queue = DispatchQueue(label: "agentd.delivery")
     private var machine: DeliveryMachine
     private let timer: any DispatchSourceTimer

@@ -57,10 +57,10 @@ protocol RequestCancellation: Sendable {
     func cancel()
 }
 
+// `queue` guards `sender`, which is used on it only.
 private final class Worker: @unchecked Sendable {
     let cancellation: any RequestCancellation
     private let queue: DispatchQueue
-    // Used on `queue` only.
     private let sender: any CancellableSender
 
     init(name: String, sender: any CancellableSender) {

@@ -6,7 +6,8 @@ internal import Dispatch
 
 /// Tells systemd that the agent is alive and how it fares. A beat passes through delivery's queue first: an agent
 /// whose delivery hangs stops beating, and is restarted by the watchdog.
-final class Heartbeat: Sendable {
+// Dispatch sources may be used from any thread; all else in it is immutable and Sendable.
+final class Heartbeat: @unchecked Sendable {
     private let queue = DispatchQueue(label: "agentd.heartbeat")
     private let timer: any DispatchSourceTimer
     private let notifier: Notifier
