@@ -25,6 +25,8 @@ public struct QueueSnapshot: Sendable {
     public let lastID: EventID
     /// The file was deleted or replaced underneath the agent.
     public let isTampered: Bool
+    /// Appends are refused for want of disk.
+    public let isDiskFull: Bool
     /// Why the file cannot be used at the moment; `nil` where it can.
     public let unavailable: String?
 }
@@ -35,6 +37,7 @@ final class PublishedState: Sendable {
         var ledger: Ledger
         var maxBytes: Int64
         var isTampered = false
+        var isDiskFull = false
         var unavailable: String?
     }
 
@@ -44,6 +47,7 @@ final class PublishedState: Sendable {
 
     func setMaxBytes(_ maxBytes: Int64) { state.withLock { $0.maxBytes = maxBytes } }
     func set(_ ledger: Ledger) { state.withLock { $0.ledger = ledger } }
+    func setDiskFull(_ isFull: Bool) { state.withLock { $0.isDiskFull = isFull } }
     func setTampered() { state.withLock { $0.isTampered = true } }
     func setUnavailable(_ reason: String?) { state.withLock { $0.unavailable = reason } }
 
@@ -69,6 +73,7 @@ final class PublishedState: Sendable {
             oldestAge: accounts.compactMap { age($0.head) }.max(),
             lastID: EventID(state.ledger.nextID.rawValue - 1),
             isTampered: state.isTampered,
+            isDiskFull: state.isDiskFull,
             unavailable: state.unavailable
         )
     }

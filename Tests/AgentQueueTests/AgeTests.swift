@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AgentCore
+import Dispatch
 import Synchronization
 import Testing
 
@@ -22,6 +23,18 @@ struct AgeTests {
         let removed = fixture.recorder.commits.flatMap(\.removed)
         #expect(removed.map(\.through) == [EventID(3)])
         #expect(removed.map(\.cause) == [.expired])
+    }
+
+    @Test func upkeepComesByItself() throws {
+        let fixture = try QueueFixture {
+            $0.maxAge = .seconds(60)
+            $0.upkeepDelay = .milliseconds(1)
+        }
+        fixture.time.advance(.seconds(1))
+        try fixture.append(fixture.events(1, to: fixture.destination()))
+        fixture.time.advance(.seconds(60))
+        fixture.recorder.removal.wait()
+        #expect(fixture.totals.expired == 1)
     }
 
     @Test func aClockThatJumpsExpiresNothing() throws {

@@ -84,6 +84,23 @@ struct AppendTests {
         #expect(loaded.allSatisfy { $0.acceptedMS == fixture.time.state.withLock { $0.wallMS } })
     }
 
+    @Test func acknowledgesAfterASyncAndSettlesWithoutOne() throws {
+        let vfs = FaultVFS()
+        let fixture = try QueueFixture { $0.vfs = vfs.name }
+        let id = fixture.destination()
+        try fixture.append(fixture.events(1, to: id))
+        for _ in 0..<3 {
+            let before = vfs.syncs
+            try fixture.append(fixture.events(2, to: id))
+            #expect(vfs.syncs == before + 1)
+        }
+        let before = vfs.syncs
+        fixture.settle([1, 2], of: id)
+        #expect(vfs.syncs == before)
+        fixture.bury([3], of: id)
+        #expect(vfs.syncs == before + 1)
+    }
+
     @Test func anEmptyRequestIsAnswered() throws {
         let fixture = try QueueFixture()
         _ = try fixture.append([])

@@ -13,6 +13,8 @@ final class FaultVFS: Sendable {
         /// What a write that fails returns: SQLITE_IOERR_WRITE.
         var writeCode = SQLITE_IOERR | 3 << 8
         var failOpens = 0
+        /// Syncs so far.
+        var syncs = 0
         /// Syncs and writes that pass before one fails.
         var skipSyncs = 0
         var skipWrites = 0
@@ -55,6 +57,8 @@ final class FaultVFS: Sendable {
 
     func set(_ change: (inout Plan) -> Void) { Self.plans.withLock { change(&$0[slot]) } }
 
+    var syncs: Int { Self.plans.withLock { $0[slot].syncs } }
+
     /// Whether no fault is left.
     var isSpent: Bool { Self.plans.withLock { $0[slot].failSyncs + $0[slot].failWrites == 0 } }
 
@@ -85,6 +89,7 @@ final class FaultVFS: Sendable {
             copy.initialize(to: methods.pointee)
             copy.pointee.xSync = { file, flags in
                 let original = FaultVFS.original(of: file)
+                FaultVFS.plans.withLock { $0[original.slot].syncs += 1 }
                 if FaultVFS.take(original.slot, \.failSyncs, after: \.skipSyncs) { return SQLITE_IOERR | 4 << 8 }
                 return original.methods.pointee.xSync(file, flags)
             }

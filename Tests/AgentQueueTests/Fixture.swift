@@ -83,6 +83,8 @@ final class Recorder: AppendReceiver, QueueObserver {
     }
 
     let state = Mutex(State())
+    /// Signalled when a limit removed events.
+    let removal = DispatchSemaphore(value: 0)
 
     func appended(_ answers: [AppendAnswer]) {
         state.withLock { state in
@@ -95,7 +97,11 @@ final class Recorder: AppendReceiver, QueueObserver {
     }
 
     func delivered(_ notices: [DeliveryNotice]) {}
-    func committed(_ commit: Commit) { state.withLock { $0.commits.append(commit) } }
+    func committed(_ commit: Commit) {
+        state.withLock { $0.commits.append(commit) }
+        if !commit.removed.isEmpty { removal.signal() }
+    }
+
     func noticed(_ notice: QueueNotice) { state.withLock { $0.notices.append(notice) } }
 
     var commits: [Commit] { state.withLock { $0.commits } }

@@ -100,6 +100,22 @@ struct RestartTests {
         #expect(throws: QueueError.foreign(path: settings.path)) { try EventQueue.open(settings) }
     }
 
+    @Test func aCopyIsLookedAtWithoutTouchingTheOriginal() throws {
+        let (fixture, folder) = (try QueueFixture(), TemporaryFolder())
+        try fixture.append(fixture.events(3, to: fixture.destination()))
+        #expect(throws: QueueError.locked(path: fixture.settings.path)) {
+            try EventQueue.openCopy(of: fixture.settings.path, in: folder.path)
+        }
+        let crashed = TemporaryFolder()
+        let path = crashed.path + "/queue.db"
+        for suffix in ["", "-wal"] { try copyFile(fixture.settings.path + suffix, path + suffix) }
+        let bytes = try fileBytes(path + "-wal")
+        let copy = try EventQueue.openCopy(of: path, in: folder.path)
+        #expect(copy.snapshot().totals.queuedEvents == 3)
+        copy.close()
+        #expect(try fileBytes(path + "-wal") == bytes)
+    }
+
     @Test func closingLeavesNoWAL() throws {
         let fixture = try QueueFixture()
         try fixture.append(fixture.events(1, to: fixture.destination()))

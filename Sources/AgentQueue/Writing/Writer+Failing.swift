@@ -86,6 +86,7 @@ extension Writer {
     func noticeDisk(full: Bool, free: Int64) {
         guard full != isDiskFull else { return }
         isDiskFull = full
+        published.setDiskFull(full)
         observer?.noticed(full ? .diskFull(freeBytes: free) : .diskHasRoom)
     }
 
