@@ -81,6 +81,19 @@ struct LinesTests {
         #expect(try connection.drainOutput().hasSuffix("\n{\"acked\":2}\n"))
     }
 
+    @Test func manyBadLinesAreAllAnswered() throws {
+        let server = TestServer()
+        let connection = try server.connect(isLocal: true)
+        for _ in 0..<3 { try connection.send(String(repeating: "{}\n", count: 5000)) }
+        connection.halfClose()
+        let output = try connection.drainOutput().split(separator: "\n")
+        #expect(output.filter { $0.contains("missing_member") }.count == 15_000)
+        #expect(output.last == "{\"acked\":15000}")
+        server.turn()
+        #expect(!connection.isOpen)
+        #expect(server.loop.budget.held == 0)
+    }
+
     @Test func aLineThatIsTooLongIsSkippedToItsEnd() throws {
         let server = TestServer { $0.maxEventBytes = 1000 }
         let connection = try server.connect(isLocal: true)

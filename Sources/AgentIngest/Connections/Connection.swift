@@ -97,6 +97,8 @@ final class Connection: ChannelDuplexHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
             unreadSince = nil
+            conversation?.flushed()
+            loop.flush()
             resumeReading()
         } else {
             unreadSince = loop.now
@@ -165,9 +167,16 @@ final class Connection: ChannelDuplexHandler {
     func flushNow() {
         isFlushDue = false
         guard let context, outbox.readableBytes > 0 else { return }
-        context.writeAndFlush(wrapOutboundOut(outbox), promise: nil)
-        // Where the write went through, nobody shares the memory any more, and it is used again.
-        if outbox.capacity > 16 << 10 { outbox = ByteBuffer() } else { outbox.clear() }
+        // Writing can call back into here: what is being written is out of the way by then.
+        var written = outbox
+        outbox = ByteBuffer()
+        context.writeAndFlush(wrapOutboundOut(written), promise: nil)
+        if outbox.capacity == 0, written.capacity <= 16 << 10 {
+            // Where the write went through, nobody shares the memory any more, and it is used again.
+            written.clear()
+            outbox = written
+        }
+        if unreadSince == nil { conversation?.flushed() }
     }
 
     /// Sends what is in the outbox, then ends the connection.

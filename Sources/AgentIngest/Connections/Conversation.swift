@@ -13,6 +13,8 @@ protocol Conversation: AnyObject {
     func received(_ buffer: inout ByteBuffer)
     /// The client will say no more, but may listen.
     func inputEnded()
+    /// What was to be written was taken by the socket.
+    func flushed()
     /// Bytes that it waited for were reserved.
     func roomGranted()
     /// Time passed: closes what is idle or too slow.

@@ -8,13 +8,14 @@ extension HTTPConversation {
     func answer(_ sequence: UInt64, _ write: (ReplyMode, inout ByteBuffer) -> Void) {
         guard exchanges.contains(sequence) else { return }
         if connection.loop.isDraining, exchanges.count == 1 { exchanges[sequence].mode.closes = true }
+        var mode = exchanges[sequence].mode
+        mode.date = connection.loop.date
         guard sequence == exchanges.first else {
             var reply = ByteBuffer()
-            write(exchanges[sequence].mode, &reply)
+            write(mode, &reply)
             exchanges[sequence].reply = reply
             return
         }
-        var mode = exchanges[sequence].mode
         write(mode, &connection.outbox)
         exchanges.removeFirst()
         while !mode.closes, let next = exchanges.next, let reply = next.reply {

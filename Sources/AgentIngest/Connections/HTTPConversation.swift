@@ -207,6 +207,8 @@ final class HTTPConversation: Conversation {
         if exchanges[sequence].owesContinue { sayContinue() }
     }
 
+    func flushed() {}
+
     func roomGranted() {
         deadline = loop.now + loop.times.body + loop.times.sweep
         if case .room(let length) = phase {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import AgentCore
+internal import Glibc
 internal import NIOCore
 
 /// All that the connections of one event loop share: the way to the queue and back, the memory, the clock.
@@ -33,6 +34,8 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
 
     /// Some moment of the last turn: the clock is read once a sweep, not once a request.
     private(set) var now: NIODeadline
+    /// The `Date` field of replies, of the same moment.
+    private(set) var date = ""
     private(set) var budget: ByteBudget<Connection>
     private(set) var isDraining = false
     var unflushed: [Connection] = []
@@ -79,7 +82,7 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
 
     func add(_ connection: Connection) {
         if connections.isEmpty {
-            now = eventLoop.now
+            readClock()
             sweeper = eventLoop.scheduleRepeatedTask(initialDelay: times.sweep, delay: times.sweep) { [weak self] _ in
                 self?.sweep()
             }
@@ -100,8 +103,13 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
         }
     }
 
-    private func sweep() {
+    private func readClock() {
         now = eventLoop.now
+        date = HTTPDate.field(max(time(nil), 0))
+    }
+
+    private func sweep() {
+        readClock()
         for connection in Array(connections.values) { connection.sweep(now: now) }
         flush()
     }

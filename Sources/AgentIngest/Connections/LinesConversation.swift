@@ -13,8 +13,9 @@ internal import NIOCore
 /// A line that is no good is answered and counts as handled. A full queue refuses nothing: the group is offered again
 /// until it fits, and meanwhile the client's writes block.
 final class LinesConversation: Conversation {
-    /// What may be buffered while a group is with the queue.
+    /// What may be buffered while a group is with the queue, and what may be said before it is written.
     private static let readAhead = 256 << 10
+    private static let sayAhead = 64 << 10
     /// A line's members beside its event.
     private static let envelopeBytes = 4 << 10
     private static let retryDelays = (first: TimeAmount.milliseconds(20), last: TimeAmount.milliseconds(500))
@@ -30,6 +31,8 @@ final class LinesConversation: Conversation {
     private var isSkipping = false
     private var hasInputEnded = false
     private var isDraining = false
+    /// No more lines are looked at before the client has read what was said of others.
+    private var isStalled = false
     private var isOver = false
 
     /// Lines seen, and lines that the client was told of.
@@ -50,7 +53,7 @@ final class LinesConversation: Conversation {
     }
 
     var wantsInput: Bool {
-        !isOver && !isDraining && (group == nil || inbox.readableBytes < Self.readAhead)
+        !isOver && !isDraining && !isStalled && (group == nil || inbox.readableBytes < Self.readAhead)
     }
 
     var need: InputNeed { group != nil || inbox.readableBytes == 0 ? .begins : .grows }
@@ -76,15 +79,18 @@ final class LinesConversation: Conversation {
 
     /// Makes the next group of what is there, unless one is on its way.
     private func advance() {
-        guard !isOver, group == nil else { return }
+        guard !isOver, group == nil, !isStalled else { return }
         var next = LineGroup()
-        while !next.isFull, let line = nextLine() { take(line, into: &next) }
+        while !next.isFull, !isStalled, let line = nextLine() {
+            take(line, into: &next)
+            isStalled = connection.outbox.readableBytes > Self.sayAhead
+        }
         if inbox.readableBytes == 0 { loop.endGrowth(of: connection) }
         inbox.discardReadBytes()
         if next.events.isEmpty {
             release(charged - inbox.readableBytes)
             acknowledge(lineNumber)
-            if hasInputEnded || isDraining { end() }
+            if (hasInputEnded || isDraining) && !isStalled { end() }
         } else {
             submit(next)
         }
@@ -234,6 +240,13 @@ final class LinesConversation: Conversation {
     }
 
     func roomGranted() {}
+
+    func flushed() {
+        guard isStalled else { return }
+        isStalled = false
+        advance()
+        connection.resumeReading()
+    }
 
     func drain() {
         // What was not read whole the client sends again; it was not acknowledged.

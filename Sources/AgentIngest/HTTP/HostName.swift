@@ -11,25 +11,38 @@ enum HostName {
             return name.last == UInt8(ascii: "]")
                 && name.dropFirst().dropLast().allSatisfy { $0 != 0x5b && $0 > 0x20 && $0 < 0x7f }
         }
-        return name.allSatisfy { byte in
-            byte < 0x80 && FieldBytes.isToken(byte) || "()=;,".utf8.contains(byte)
-        }
+        for byte in name where !FieldBytes.isToken(byte) && !"()=;,".utf8.contains(byte) { return false }
+        return true
     }
 
     /// Everything before the colon of the port.
     static func withoutPort(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        let from = value.first == UInt8(ascii: "[") ? value.firstIndex(of: UInt8(ascii: "]")) ?? 0 : 0
-        let colon = value[from...].firstIndex(of: UInt8(ascii: ":")) ?? value.count
-        return UnsafeRawBufferPointer(rebasing: value[..<colon])
+        var at = 0
+        if value.first == UInt8(ascii: "[") {
+            while at < value.count, value[at] != UInt8(ascii: "]") { at &+= 1 }
+        }
+        while at < value.count, value[at] != UInt8(ascii: ":") { at &+= 1 }
+        return UnsafeRawBufferPointer(rebasing: value[..<at])
     }
 
     /// Whether it names this machine itself: `localhost`, 127.0.0.0/8, `[::1]`.
     static func isLoopback(_ value: UnsafeRawBufferPointer) -> Bool {
         let name = withoutPort(value)
         if FieldBytes.equal(name, "localhost") || FieldBytes.equal(name, "[::1]") { return true }
-        guard name.starts(with: "127.".utf8) else { return false }
-        // Four numbers and nothing else: 127.0.0.1.example.com is somebody else's.
-        let parts = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        return parts.count == 4 && parts.allSatisfy { (1...3).contains($0.count) && $0.allSatisfy(FieldBytes.isDigit) }
+        // 127 and three more numbers, and nothing else: 127.0.0.1.example.com is somebody else's.
+        guard name.count > 4, FieldBytes.equal(UnsafeRawBufferPointer(rebasing: name[..<4]), "127.") else {
+            return false
+        }
+        var (dots, digits) = (1, 0)
+        for byte in name[4...] {
+            if byte == UInt8(ascii: ".") {
+                guard digits > 0 else { return false }
+                (dots, digits) = (dots + 1, 0)
+            } else {
+                digits += 1
+                guard FieldBytes.isDigit(byte), digits <= 3 else { return false }
+            }
+        }
+        return dots == 3 && digits > 0
     }
 }

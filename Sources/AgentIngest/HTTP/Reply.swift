@@ -11,6 +11,8 @@ struct ReplyMode {
     var saysKeepAlive = false
     /// To HEAD: all but the body.
     var omitsBody = false
+    /// The `Date` field, with its line end.
+    var date = ""
 }
 
 /// Replies, as the bytes they are sent as.
@@ -22,11 +24,12 @@ enum Reply {
         let last = first + Int64(count) - 1
         // {"accepted":N,"first_id":I,"last_id":J}
         let length = 36 + digits(Int64(count)) + digits(first) + digits(last)
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 320) { space in
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 384) { space in
             var writer = ByteWriter(space)
             writer.put(status == 202 ? "HTTP/1.1 202 Accepted\r\n" : "HTTP/1.1 200 OK\r\n")
             if mode.closes { writer.put("Connection: close\r\n") }
             if mode.saysKeepAlive, !mode.closes { writer.put("Connection: keep-alive\r\n") }
+            writer.put(mode.date)
             writer.put("Content-Type: application/json\r\nContent-Length: ")
             writer.put(Int64(length))
             writer.put("\r\n\r\n{\"accepted\":")
@@ -64,6 +67,7 @@ enum Reply {
         buffer.writeString("HTTP/1.1 \(status) \(phrase(status))\r\n")
         if mode.closes { buffer.writeStaticString("Connection: close\r\n") }
         if mode.saysKeepAlive, !mode.closes { buffer.writeStaticString("Connection: keep-alive\r\n") }
+        buffer.writeString(mode.date)
         for (name, value) in fields { buffer.writeString("\(name): \(value)\r\n") }
         buffer.writeString("Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n")
         if !mode.omitsBody { buffer.writeBytes(body) }
@@ -129,6 +133,16 @@ private struct ByteWriter {
         UnsafeMutableRawBufferPointer(rebasing: space[count..<count + length])
             .copyMemory(from: UnsafeRawBufferPointer(start: text.utf8Start, count: length))
         count &+= length
+    }
+
+    @inline(__always)
+    mutating func put(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes in
+            UnsafeMutableRawBufferPointer(rebasing: space[count..<count + bytes.count])
+                .copyMemory(from: UnsafeRawBufferPointer(bytes))
+            count &+= bytes.count
+        }
     }
 
     /// A number that is not negative.

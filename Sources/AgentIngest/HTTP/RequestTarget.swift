@@ -2,28 +2,14 @@
 
 internal import AgentCore
 
-/// Reads what a request's path and query say.
+/// Decodes what a request's path and query say.
 enum RequestTarget {
     /// The decoded text of a path segment; `nil` where the percent-encoding or the UTF-8 is wrong.
     static func segment(_ bytes: UnsafeRawBufferPointer) -> String? {
         decode(bytes, plusIsSpace: false)
     }
 
-    /// The value of `name` in a query, decoded as HTML forms are; the first, where there are more.
-    static func parameter(_ name: StaticString, in query: UnsafeRawBufferPointer) throws(Refusal) -> String? {
-        for pair in query.split(separator: UInt8(ascii: "&")) {
-            let end = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
-            guard FieldBytes.equal(UnsafeRawBufferPointer(rebasing: pair[..<end]), name) else { continue }
-            let value = UnsafeRawBufferPointer(rebasing: pair[min(end + 1, pair.endIndex)...])
-            guard let text = decode(value, plusIsSpace: true) else {
-                throw Refusal(400, "malformed_query", "The query's \(name) is not percent-encoded UTF-8.")
-            }
-            return text
-        }
-        return nil
-    }
-
-    private static func decode(_ bytes: UnsafeRawBufferPointer, plusIsSpace: Bool) -> String? {
+    fileprivate static func decode(_ bytes: UnsafeRawBufferPointer, plusIsSpace: Bool) -> String? {
         let needsWork = bytes.contains { $0 == UInt8(ascii: "%") || plusIsSpace && $0 == UInt8(ascii: "+") }
         guard needsWork else { return String(validating: bytes, as: UTF8.self) }
         var decoded: [UInt8] = []
@@ -46,5 +32,43 @@ enum RequestTarget {
             }
         }
         return String(validating: decoded, as: UTF8.self)
+    }
+}
+
+/// The parameters of a query that matter here, decoded as HTML forms are. Where one is there twice, the first counts.
+struct QueryParameters {
+    private(set) var region: String?
+    private(set) var partitionKey: String?
+    private(set) var explicitHashKey: String?
+
+    init(_ query: UnsafeRawBufferPointer) throws(Refusal) {
+        var start = 0
+        while start < query.count {
+            var (equals, end) = (-1, start)
+            while end < query.count, query[end] != UInt8(ascii: "&") {
+                if equals < 0, query[end] == UInt8(ascii: "=") { equals = end }
+                end &+= 1
+            }
+            let nameEnd = equals < 0 ? end : equals
+            let name = UnsafeRawBufferPointer(rebasing: query[start..<nameEnd])
+            let value = UnsafeRawBufferPointer(rebasing: query[min(nameEnd + 1, end)..<end])
+            switch name.count {
+            case 6 where FieldBytes.equal(name, "region"):
+                if region == nil { region = try Self.text(value, "region") }
+            case 13 where FieldBytes.equal(name, "partition_key"):
+                if partitionKey == nil { partitionKey = try Self.text(value, "partition_key") }
+            case 17 where FieldBytes.equal(name, "explicit_hash_key"):
+                if explicitHashKey == nil { explicitHashKey = try Self.text(value, "explicit_hash_key") }
+            default: break
+            }
+            start = end + 1
+        }
+    }
+
+    private static func text(_ value: UnsafeRawBufferPointer, _ name: String) throws(Refusal) -> String {
+        guard let text = RequestTarget.decode(value, plusIsSpace: true) else {
+            throw Refusal(400, "malformed_query", "The query's \(name) is not percent-encoded UTF-8.")
+        }
+        return text
     }
 }

@@ -53,11 +53,10 @@ struct RequestPlan {
         if request.idempotencyKey.isPresent { throw .notAvailable("Idempotency-Key") }
 
         if request.query.isPresent, !request.query.isEmpty {
-            let query = request.query.bytes(in: head)
-            region = try RequestTarget.parameter("region", in: query)
-            if region?.isEmpty == true { region = nil }
-            partitionKey = try RequestTarget.parameter("partition_key", in: query) ?? ""
-            explicitHashKey = try RequestTarget.parameter("explicit_hash_key", in: query) ?? ""
+            let query = try QueryParameters(request.query.bytes(in: head))
+            region = query.region?.isEmpty == true ? nil : query.region
+            partitionKey = query.partitionKey ?? ""
+            explicitHashKey = query.explicitHashKey ?? ""
         }
         if partitionKey.isEmpty, request.partitionKey.isPresent {
             partitionKey = try Self.text(request.partitionKey.bytes(in: head), "X-Partition-Key")
