@@ -13,7 +13,8 @@ public struct StoredDeadLetter: Sendable {
 }
 
 extension EventQueue {
-    /// Dead letters with ids above `after`, ascending; of all destinations where none is named. Any thread.
+    /// Dead letters with ids above `after`, ascending; of all destinations where none is named. Up to `limit`, or as
+    /// many as make up 8 MiB. Any thread.
     public func deadLetters(
         of destination: DestinationID? = nil,
         after: EventID = .zero,

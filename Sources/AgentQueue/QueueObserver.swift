@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 public import AgentCore
 
-/// Hears what happens in the queue file. Called on the writer's queue, in order: hop off it, and do not block.
+/// Hears what happens in the queue file. Called on the writer's queue, in order: hop off it, and do not block. What
+/// is noticed while the file is being opened is told by the thread that opens it.
 public protocol QueueObserver: AnyObject, Sendable {
     /// After the commit, and after those were answered whose events are in it. An event that the same commit
     /// appended and evicted again is not among `appended`.

@@ -9,6 +9,9 @@ final class ReadConnection {
     /// Rows that one load looks at, at most, so that lanes to be skipped cannot make it long.
     static let rowsPerLoad = 4096
 
+    /// Dead letters that are listed at once, in bytes.
+    static let bytesPerPage: Int64 = 8 << 20
+
     private let connection: SQLiteConnection
     private let begin: SQLiteStatement
     private let end: SQLiteStatement
@@ -135,8 +138,10 @@ final class ReadConnection {
         try statement.bind(2, destination?.rawValue ?? 0)
         try statement.bind(3, Int64(limit))
         var letters: [StoredDeadLetter] = []
-        while try statement.step() {
+        var bytes: Int64 = 0
+        while bytes < Self.bytesPerPage, try statement.step() {
             let row = Row(key: statement.bytes(2), hashKey: statement.bytes(3), data: statement.bytes(5))
+            bytes += row.quotaBytes
             letters.append(
                 StoredDeadLetter(
                     destination: DestinationID(statement.integer(1)),
