@@ -30,7 +30,7 @@ extension IngestError: CustomStringConvertible {
         case .inherited(let descriptor, let reason):
             "The inherited descriptor \(descriptor) cannot be listened on: \(reason)."
         case .accept(let reason):
-            "A connection could not be accepted: \(reason). Is the limit of open files too low?"
+            "A connection could not be accepted: \(reason). Does a client leak them, or is the limit of open files too low?"
         }
     }
 }

@@ -19,7 +19,8 @@ public struct IngestSettings: Sendable {
     /// PUT requests that may wait at a time; one more is answered 202 at once.
     public var maxWaiting = 4096
 
-    /// Connections at a time, TCP and Unix together. One more is answered 503 and closed.
+    /// Connections at a time, TCP and Unix together. A quarter more are accepted, to be answered 503 and closed, so
+    /// that a client learns why; what comes beyond these is closed at once.
     public var maxConnections = 1024
     /// A connection with nothing to do is closed after this.
     public var idleTimeout: Duration = .seconds(75)

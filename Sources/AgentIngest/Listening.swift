@@ -91,8 +91,15 @@ struct Listening {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else { return }
-                    let connection = Connection(loop: loop, isLocal: isLocal, isSurplus: !connections.enter())
-                    try channel.pipeline.syncOperations.addHandler(connection)
+                    let admission = connections.enter()
+                    guard admission != .none else { throw IngestError.accept(reason: "too many connections") }
+                    let connection = Connection(loop: loop, isLocal: isLocal, isSurplus: admission == .surplus)
+                    do {
+                        try channel.pipeline.syncOperations.addHandler(connection)
+                    } catch {
+                        connections.leave()
+                        throw error
+                    }
                 }
             }
         if isLocal { return bootstrap }

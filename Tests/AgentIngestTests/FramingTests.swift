@@ -56,6 +56,7 @@ struct FramingTests {
         let connection = try server.connect()
         try connection.send(String(repeating: post("1"), count: 200))
         #expect(server.queue.waiting.count == 64)
+        #expect(!connection.asksToRead())
         server.queue.store(10)
         server.turn()
         #expect(server.queue.waiting.count == 64)

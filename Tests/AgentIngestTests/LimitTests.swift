@@ -2,6 +2,7 @@
 
 import AgentCore
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import AgentIngest
@@ -45,13 +46,16 @@ struct LimitTests {
         let server = Self.server()
         let holders = try (0..<2).map { _ in try server.connect() }
         for holder in holders { try holder.send(post(String(repeating: "1", count: 9300))) }
-        let other = try server.connect()
+        let (other, idle) = (try server.connect(), try server.connect())
         try other.send(post("1"))
         #expect(server.queue.waiting.count == 2)
+        #expect(!other.asksToRead())
+        #expect(!idle.asksToRead())
         server.queue.store()
         server.turn()
         server.queue.store()
         #expect(try other.reply().status == 202)
+        #expect((other.readCount, idle.readCount) == (1, 1))
     }
 
     @Test func chunkedBodiesDoNotWaitForEachOtherForEver() throws {
@@ -100,6 +104,23 @@ struct LimitTests {
         server.advance(.seconds(4))
         #expect(!connection.isOpen)
         #expect(server.loop.budget.held == 0)
+    }
+
+    @Test func whoReadsNoRepliesIsReadNoMoreAndClosed() throws {
+        let server = TestServer()
+        let connection = try server.connect()
+        #expect(connection.asksToRead())
+        connection.channel.isWritable = false
+        connection.channel.pipeline.fireChannelWritabilityChanged()
+        #expect(!connection.asksToRead())
+        let before = connection.readCount
+        connection.channel.isWritable = true
+        connection.channel.pipeline.fireChannelWritabilityChanged()
+        #expect(connection.readCount == before + 1)
+        connection.channel.isWritable = false
+        connection.channel.pipeline.fireChannelWritabilityChanged()
+        server.advance(.seconds(63))
+        #expect(!connection.isOpen)
     }
 
     @Test func idleConnectionsAreClosed() throws {

@@ -119,6 +119,18 @@ struct LiveServerTests {
         }
     }
 
+    @Test func severalEventLoopsShareTheConnections() async throws {
+        let (server, queue, _) = try await start { $0.eventLoops = 3 }
+        let clients = try (0..<9).map { _ in try BlockingClient(tcp: try #require(server.httpAddress)) }
+        for client in clients { try client.send(post("1")) }
+        for client in clients {
+            #expect(try client.receive(until: "}").hasPrefix("HTTP/1.1 202"))
+            client.close()
+        }
+        #expect(queue.stored.count == 9)
+        await server.shutDown()
+    }
+
     @Test func drainsWithinItsTime() async throws {
         let queue = ScriptedQueue(answersAtOnce: false)
         let (server, _, path) = try await start(queue: queue)

@@ -75,6 +75,15 @@ struct PiecesTests {
         #expect(budget.held == 200)
     }
 
+    @Test func connectionsAreCounted() {
+        let count = ConnectionCount(limit: 2)
+        let admissions = (0..<20).map { _ in count.enter() }
+        #expect(admissions == [.welcome, .welcome] + Array(repeating: .surplus, count: 16) + [.none, .none])
+        for _ in 0..<18 { count.leave() }
+        let again = count.enter()
+        #expect(again == .welcome)
+    }
+
     @Test func answersFindOnlyTheirOwnRequest() throws {
         let server = TestServer()
         let connection = Connection(loop: server.loop, isLocal: false, isSurplus: false)

@@ -49,12 +49,13 @@ final class TestServer {
 final class TestConnection {
     private let server: TestServer
     let channel: EmbeddedChannel
+    private let reads = ReadCounter()
     private var output: [UInt8] = []
 
     init(_ server: TestServer, _ connection: Connection) throws {
         self.server = server
         channel = EmbeddedChannel(loop: server.eventLoop)
-        try channel.pipeline.syncOperations.addHandler(connection)
+        try channel.pipeline.syncOperations.addHandlers([reads, connection])
         channel.connect(to: try SocketAddress(unixDomainSocketPath: "/test"), promise: nil)
         server.turn()
     }
@@ -89,6 +90,28 @@ final class TestConnection {
     }
 
     var isOpen: Bool { channel.isActive }
+
+    /// Asks for input, as the channel does after each read.
+    /// - Returns: whether the socket would be read now.
+    func asksToRead() -> Bool {
+        let before = reads.count
+        channel.read()
+        return reads.count > before
+    }
+
+    /// How often the socket would have been read so far.
+    var readCount: Int { reads.count }
+}
+
+private final class ReadCounter: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    var count = 0
+
+    func read(context: ChannelHandlerContext) {
+        count += 1
+        context.read()
+    }
 }
 
 struct TestReply {

@@ -16,6 +16,8 @@ struct ByteBudget<Holder: AnyObject> {
     let limit: Int
     private(set) var held = 0
     private var waiters = CircularBuffer<Waiter>()
+    /// Waiters that grow.
+    private var growing = 0
     private var overdrawer: Holder?
 
     init(limit: Int) { self.limit = limit }
@@ -30,6 +32,7 @@ struct ByteBudget<Holder: AnyObject> {
             return true
         }
         waiters.append(Waiter(holder: holder, bytes: bytes, grows: grows))
+        if grows { growing += 1 }
         return false
     }
 
@@ -45,16 +48,17 @@ struct ByteBudget<Holder: AnyObject> {
 
     /// The next one that waited and now has its bytes.
     mutating func nextGrant() -> (holder: Holder, bytes: Int)? {
-        if overdrawer == nil, let index = waiters.firstIndex(where: \.grows) {
-            let waiter = waiters.remove(at: index)
-            if !fits(waiter.bytes) { overdrawer = waiter.holder }
-            held += waiter.bytes
-            return (waiter.holder, waiter.bytes)
-        }
-        guard let first = waiters.first, fits(first.bytes) else { return nil }
-        waiters.removeFirst()
-        held += first.bytes
-        return (first.holder, first.bytes)
+        if let first = waiters.first, fits(first.bytes) { return grant(at: waiters.startIndex) }
+        guard overdrawer == nil, growing > 0, let index = waiters.firstIndex(where: \.grows) else { return nil }
+        overdrawer = waiters[index].holder
+        return grant(at: index)
+    }
+
+    private mutating func grant(at index: CircularBuffer<Waiter>.Index) -> (holder: Holder, bytes: Int) {
+        let waiter = waiters.remove(at: index)
+        if waiter.grows { growing -= 1 }
+        held += waiter.bytes
+        return (waiter.holder, waiter.bytes)
     }
 
     private func fits(_ bytes: Int) -> Bool { held + bytes <= limit && held < limit || held == 0 }

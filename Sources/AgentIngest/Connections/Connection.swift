@@ -211,6 +211,8 @@ final class Connection: ChannelDuplexHandler {
         case .lingering(let until): if now >= until { close() }
         case .open:
             if let unreadSince, now - unreadSince > loop.times.body { return close() }
+            // It was to be told one thing, and does not ask.
+            if isSurplus, now - lastInput > loop.times.head { return close() }
             if let conversation { return conversation.sweep(now: now) }
             if now - lastInput > loop.times.idle { close() }
         }

@@ -93,7 +93,7 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
 
     func remove(_ connection: Connection) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-        if !connection.isSurplus { closed() }
+        closed()
         endGrowth(of: connection)
         if connections.isEmpty {
             sweeper?.cancel()

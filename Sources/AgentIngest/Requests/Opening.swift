@@ -40,8 +40,9 @@ enum Opening {
         var shape = ReplyShape.native
         do throws(Refusal) {
             try access.check(head, head: bytes, isLocal: isLocal)
-            if head.amazonTarget.isPresent { throw .notAvailable("The Kinesis API (X-Amz-Target)") }
-            let route = try Route.find(head.method, head.path.bytes(in: bytes))
+            let path = head.path.bytes(in: bytes)
+            if head.amazonTarget.isPresent, path.count <= 1 { throw .notAvailable("The Kinesis API (X-Amz-Target)") }
+            let route = try Route.find(head.method, path)
             switch route {
             case .health: return .health
             case .readiness: return .readiness
