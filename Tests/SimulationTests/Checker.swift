@@ -11,6 +11,8 @@ final class Checker {
         /// Kinesis said that it has it, and the machine was told.
         var isConfirmed = false
         var isInFlight = false
+        let committed: Instant
+        var arrived: Instant?
     }
 
     private struct Unit: Hashable {
@@ -29,12 +31,25 @@ final class Checker {
     /// The largest record that each destination may hold, by settings then valid.
     var largestRecord: (DestinationID) -> Int = { _ in .max }
 
-    init(queue: ModelQueue) { self.queue = queue }
+    private let now: () -> Instant
+
+    init(queue: ModelQueue, now: @escaping () -> Instant) {
+        self.queue = queue
+        self.now = now
+    }
+
+    /// How long the events of a destination took from their commit to their first arrival, ascending.
+    func waits(of destination: DestinationID) -> [Duration] {
+        queue.rows.filter { $0.destination == destination }.compactMap { row in
+            let trail = trails[index(row.event.id)]
+            return trail.arrived.map { $0 - trail.committed }
+        }.sorted()
+    }
 
     func break_(_ law: String) { if violation == nil { violation = law } }
 
     func appended(_ id: EventID, _ row: ModelQueue.Row) {
-        trails.append(Trail())
+        trails.append(Trail(committed: now()))
         ids[Self.token(of: row.event.data)] = id
     }
 
@@ -79,6 +94,7 @@ final class Checker {
             duplicates += 1
             return
         }
+        trails[index(id)].arrived = now()
         let row = queue[id]
         guard request.isOrdered, !row.event.key.isNone else { return }
         let unit = Unit(destination: row.destination, key: row.event.key)

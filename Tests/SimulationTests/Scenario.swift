@@ -66,6 +66,15 @@ struct Scenario {
 
     var isPoisoned: Bool { streams.contains { $0.poison > 0 } }
 
+    /// A calm one, to be made by hand.
+    init(seed: UInt64, settings: DeliverySettings, streams: [Stream], calm: Instant) {
+        self.seed = seed
+        self.settings = settings
+        self.streams = streams
+        self.calm = calm
+        backlog = streams.map { _ in 0 }
+    }
+
     init(seed: UInt64) {
         self.seed = seed
         var g = SeededGenerator(seed: seed)

@@ -49,6 +49,7 @@ final class Simulation {
     /// The highest settings of this process.
     private var mostMemory = 0
     private var mostRemembered = 0
+    private var mostBatch = 0
 
     init(_ scenario: Scenario, keepsTrace: Bool = false) {
         self.scenario = scenario
@@ -56,7 +57,7 @@ final class Simulation {
         var generator = SeededGenerator(seed: scenario.seed ^ 0x5eed)
         queue = ModelQueue(world: world, generator: generator.fork())
         kinesis = SimulatedKinesis(world: world, generator: generator.fork(), limits: scenario.limits)
-        checker = Checker(queue: queue)
+        checker = Checker(queue: queue, now: { [world] in world.now })
         settings = scenario.settings
         streams = scenario.streams
         self.generator = generator
@@ -156,6 +157,7 @@ final class Simulation {
         log("starts")
         mostMemory = 0
         mostRemembered = 0
+        mostBatch = 0
         var fresh = DeliveryMachine(settings: settings, seed: generator.next())
         for stream in streams {
             fresh.opened(
@@ -280,7 +282,9 @@ final class Simulation {
         if paused.contains(batch.destination) || stream.settings.parkedBecause != nil {
             checker.break_("\(batch.destination) is stopped, and sent to")
         }
-        checker.sent(request, mostBytes: settings.maxBatchBytes)
+        // What is tested by itself may have been put together when more was allowed.
+        mostBatch = max(mostBatch, settings.maxBatchBytes)
+        checker.sent(request, mostBytes: mostBatch)
         kinesis.send(request) { [unowned self] outcome, isAmbiguous in
             log("answers \(batch.attempt.rawValue): \(Trace.text(outcome))")
             requests -= 1

@@ -15,14 +15,24 @@ struct SimulationTests {
         getenv(name).flatMap { UInt64(String(cString: $0)) } ?? value
     }
 
+    @Test func aSeedSaysAllOfARun() {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            let runs = (0..<2).map { _ in Simulation(Scenario(seed: seed)) }
+            for run in runs { _ = run.run() }
+            #expect(runs[0].summary.digest == runs[1].summary.digest, "seed \(seed)")
+            #expect(runs[0].summary.requests == runs[1].summary.requests)
+        }
+    }
+
     @Test func lawsHoldFromEverySeed() async {
         let first = Self.environment("SIMULATION_FIRST_SEED", default: 1)
         let count = Self.environment("SIMULATION_SEEDS", default: 300)
+        let most = Self.environment("SIMULATION_FAILURES", default: 10)
         let failures = await withTaskGroup(of: [String].self) { group in
             for part in 0..<2 as Range<UInt64> {
                 group.addTask {
                     var failures: [String] = []
-                    for seed in first..<first + count where seed % 2 == part && failures.count < 10 {
+                    for seed in first..<first + count where seed % 2 == part && failures.count < most {
                         if let violation = Simulation(Scenario(seed: seed)).run() {
                             failures.append("seed \(seed): \(violation)")
                         }

@@ -56,24 +56,44 @@ extension DeliveryMachine {
 
     private mutating func planSends(now: Instant) {
         // Sick ones first, as long as they have no worker at all: else a busy agent would never find them well again.
-        if sickAttempts == 0 { sendOnce(sick: true, now: now) }
-        while attempts.count < settings.workers, sendOnce(sick: false, now: now) {}
-        while attempts.count < settings.workers, sickAttempts < settings.workersOfSick, sendOnce(sick: true, now: now) {
+        markLate(now: now)
+        if sickAttempts == 0 { sendOnce(.sick, now: now) }
+        while attempts.count < settings.workers, sendOnce(.well, now: now) {}
+        while attempts.count < settings.workers, sickAttempts + lateAttempts < settings.workersOfLate,
+            sendLate(now: now)
+        {}
+        while attempts.count < settings.workers, sickAttempts < settings.workersOfSick, sendOnce(.sick, now: now) {}
+    }
+
+    /// Finds the destinations of which nothing was heard for long: what is sent to them may hang.
+    private mutating func markLate(now: Instant) {
+        for state in turns {
+            state.isLate = state.gate.lastSuccess.map { now - $0 >= settings.suspectAfter } ?? false
         }
+        lateAttempts = 0
+        for attempt in attempts.values where !attempt.isSick && attempt.destination.isLate { lateAttempts += 1 }
     }
 
     /// Sends one batch of the next destination whose turn it is.
     @discardableResult
-    private mutating func sendOnce(sick: Bool, now: Instant) -> Bool {
+    private mutating func sendOnce(_ standing: Standing, now: Instant) -> Bool {
         guard attempts.count < settings.workers else { return false }
         for offset in 0..<turns.count {
             let index = (turn + offset) % turns.count
             let state = turns[index]
-            guard state.isSick == sick, maySend(state, now: now), send(state, now: now) else { continue }
+            guard state.standing == standing, maySend(state, now: now), send(state, now: now) else { continue }
             turn = (index + 1) % turns.count
             return true
         }
         return false
+    }
+
+    /// Asks the one of the late that was heard of last, with one request: those that hang were heard of before those
+    /// that only had no worker.
+    private mutating func sendLate(now: Instant) -> Bool {
+        let late = turns.filter { $0.standing == .late && $0.requests == 0 && maySend($0, now: now) }
+        return late.sorted { ($0.gate.lastSuccess ?? .zero) > ($1.gate.lastSuccess ?? .zero) }
+            .contains { send($0, now: now) }
     }
 
     private func maySend(_ state: DestinationState, now: Instant) -> Bool {
@@ -183,7 +203,7 @@ extension DeliveryMachine {
 
     /// Takes workers back from requests that hang, when a healthy destination wants them.
     private mutating func planCancels(now: Instant) {
-        guard attempts.count >= settings.workers, wantsWorker(now: now) else { return }
+        guard isCrowded, wantsWorker(now: now) else { return }
         let suspects = attempts.filter { now - $0.value.began >= settings.suspectAfter }
         var excess = suspects.count - settings.workersOfSick
         excess = max(excess, settings.workers == 1 && !suspects.isEmpty ? 1 : 0)
@@ -193,6 +213,11 @@ extension DeliveryMachine {
             attempts[id]?.isCancelled = true
             actions.append(.cancel(id))
         }
+    }
+
+    /// All workers are busy, or as many as wait for those that were not heard of.
+    private var isCrowded: Bool {
+        attempts.count >= settings.workers || sickAttempts + lateAttempts >= settings.workersOfLate
     }
 
     /// Whether some destination that is well, or was never tried, could send now, had it a worker.
@@ -216,7 +241,7 @@ extension DeliveryMachine {
             let opening = state.gates.compactMap { $0.opensAt(for: state.id) }.max()
             if let opening, opening > now { wake = min(wake, opening) }
         }
-        if attempts.count >= settings.workers, wantsWorker(now: now) {
+        if isCrowded, wantsWorker(now: now) {
             for attempt in attempts.values where !attempt.isCancelled {
                 let due = attempt.began + settings.suspectAfter
                 if due > now { wake = min(wake, due) }

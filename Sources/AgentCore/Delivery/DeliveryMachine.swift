@@ -28,6 +28,8 @@ public struct DeliveryMachine: ~Copyable {
     var identities: [String: Gate] = [:]
     var attempts: [AttemptID: Attempt] = [:]
     var sickAttempts = 0
+    /// Those of destinations that are late.
+    var lateAttempts = 0
     var nextAttempt: UInt64 = 1
     let ledger = MemoryLedger()
     var actions: [DeliveryAction] = []
@@ -210,12 +212,13 @@ public struct DeliveryMachine: ~Copyable {
     /// What one destination may hold in memory…
     var budget: Int { max(64 << 10, share) }
 
-    /// …which is an equal part, with one part to spare for whoever comes next, but where that is very little.
+    /// …which is an equal part, with one part to spare for whoever comes next; more, where others leave much of theirs.
     var share: Int {
         let active = turns.reduce(0) {
             $0 + ($1.held > 0 || !$1.isDormant && !$1.isRead ? 1 : 0)
         }
-        return settings.memoryBytes / max(2, active + 1)
+        let free = settings.memoryBytes - ledger.held - ledger.reserved
+        return max(settings.memoryBytes / max(2, active + 1), free / 4)
     }
 
     func room(of state: DestinationState, budget: Int) -> Int {

@@ -37,6 +37,8 @@ public struct DeliverySettings: Hashable, Sendable {
 
     /// Of the workers, no destination holds more than half…
     var workersOfOne: Int { max(1, workers / 2) }
+    /// …those that were not heard of for some time leave some to the others…
+    var workersOfLate: Int { max(1, workers - max(1, workers / 4)) }
     /// …and all that are sick together at most a quarter.
     var workersOfSick: Int { max(1, workers / 4) }
 }

@@ -9,6 +9,14 @@ final class MemoryLedger {
     var reserved = 0
 }
 
+/// How much may be entrusted to a destination.
+enum Standing {
+    case well
+    /// It was not heard of for some time, so that a request of it may hang. One answer makes it well.
+    case late
+    case sick
+}
+
 /// One destination's events: which are here, which are blocked behind their key, and how far the file is read.
 ///
 /// Events come in by ``feed(_:through:)`` and loads, wait in `fresh`, go into a batch, and from there are settled,
@@ -60,6 +68,8 @@ final class DestinationState {
     // What is on its way.
     var requests = 0
     var inFlight = 0
+    /// Nothing was heard of it for long, though all was well before.
+    var isLate = false
     /// Events in requests, being settled, or becoming dead letters: in the file, and not to be read again.
     var outstanding = 0
     var settling: [EventID: [Item]] = [:]
@@ -102,6 +112,7 @@ final class DestinationState {
     var isSick: Bool { gate.isSick || endpoint.isSick || identity.isSick }
     /// Everything committed was read.
     var isRead: Bool { readThrough >= lastCommitted && !needsRescan }
+    var standing: Standing { isSick ? .sick : isLate ? .late : .well }
     var isCaughtUp: Bool { isRead && pendingLoad == nil }
     var isIdle: Bool { fresh.isEmpty && urgent.isEmpty && outstanding == 0 && waitingCount == 0 && timers.isEmpty }
 

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+@testable import AgentCore
+
+struct DeliveryGateTests {
+    private let one = DestinationID(1)
+    private let two = DestinationID(2)
+
+    private func fail(_ gate: Gate, _ disposition: Disposition = .transient, at: Instant, began: Instant? = nil) {
+        var generator = SeededGenerator(seed: 1)
+        let fault = Fault(code: "x", message: "", disposition: disposition, at: at)
+        gate.failed(fault, by: one, began: began ?? at, retryAfter: nil, generator: &generator)
+    }
+
+    @Test func theWindowDoublesWithEachSuccess() {
+        let gate = Gate()
+        for width in [1, 2, 4, 8] {
+            for attempt in 0..<width {
+                #expect(gate.permits(one, now: .zero))
+                gate.began(AttemptID(UInt64(attempt)))
+            }
+            #expect(!gate.permits(one, now: .zero))
+            for attempt in 0..<width { gate.ended(AttemptID(UInt64(attempt))) }
+            #expect(gate.succeeded(now: .zero) == nil)
+        }
+    }
+
+    @Test func aShutGateLetsOneProbeThroughAfterItsWait() {
+        let gate = Gate()
+        fail(gate, .destination, at: .zero)
+        #expect(gate.isShut && gate.isParked && !gate.permits(one, now: .zero))
+        #expect(gate.opensAt(for: one) == gate.until)
+        #expect(gate.permits(one, now: gate.until))
+        gate.began(AttemptID(1))
+        #expect(!gate.permits(one, now: gate.until) && !gate.permits(two, now: gate.until))
+        gate.ended(AttemptID(1))
+        #expect(gate.permits(one, now: gate.until))
+    }
+
+    @Test func whoDidNotFailNeedNotWait() {
+        let gate = Gate()
+        fail(gate, .endpoint, at: .zero + .seconds(1))
+        #expect(!gate.permits(one, now: .zero + .seconds(1)) || gate.until <= .zero + .seconds(1))
+        #expect(gate.permits(two, now: .zero + .seconds(1)))
+    }
+
+    @Test func requestsThatWereUnderWayDoNotLengthenTheWait() {
+        let gate = Gate()
+        fail(gate, .destination, at: .zero + .seconds(10))
+        let until = gate.until
+        fail(gate, .destination, at: .zero + .seconds(11), began: .zero + .seconds(9))
+        #expect(gate.until == until && gate.failures == 1)
+        fail(gate, .destination, at: until + .seconds(1), began: until)
+        #expect(gate.until > until && gate.failures == 2)
+    }
+
+    @Test func aSuccessOpensItAndSaysHowLongItWasShut() {
+        let gate = Gate()
+        for second in [1, 30, 60] { fail(gate, .destination, at: .zero + .seconds(second)) }
+        #expect(gate.failures == 3)
+        #expect(gate.succeeded(now: .zero + .seconds(91)) == .seconds(90))
+        #expect(!gate.isShut && gate.fault == nil)
+        // One request at a time again: a fleet that waited does not return all at once.
+        gate.began(AttemptID(1))
+        #expect(!gate.permits(one, now: .zero + .seconds(91)))
+    }
+
+    @Test func aChangeLetsTheNextProbePassAtOnce() {
+        let gate = Gate()
+        fail(gate, .identity, at: .zero + .seconds(1))
+        gate.probeNow(.zero + .seconds(1))
+        #expect(gate.permits(one, now: .zero + .seconds(1)))
+    }
+}

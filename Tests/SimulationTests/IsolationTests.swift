@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+import Testing
+
+/// What a healthy destination notices of sick ones, when more of them hang than there are workers.
+struct IsolationTests {
+    private static let healthy = DestinationID(1)
+    private static let sick = 20
+
+    /// One healthy stream and twenty others, each at an endpoint of its own, for two minutes.
+    private static func scenario(hangFrom: Instant?, until: Instant = .zero + .seconds(120)) -> Scenario {
+        let streams = (0...sick).map { index in
+            Scenario.Stream(
+                id: DestinationID(Int64(index + 1)),
+                destination: Destination(region: "r", stream: "s\(index)"),
+                settings: DestinationSettings(endpoint: "e\(index)", identity: "i\(index)"),
+                shards: 64,
+                keys: (0..<500).map { Scenario.Key(EventKey(partitionKey: "k\($0)")) },
+                hot: 0,
+                keyless: 0,
+                sizes: 100...300,
+                large: 0,
+                poison: 0,
+                damaged: 0
+            )
+        }
+        var scenario = Scenario(seed: 7, settings: DeliverySettings(), streams: streams, calm: until)
+        scenario.latencyMS = 10...30
+        if let hangFrom {
+            scenario.weather = streams.dropFirst().map {
+                Weather(kind: .hangs, scope: .stream($0.destination), from: hangFrom, until: until, probability: 1)
+            }
+        }
+        return scenario
+    }
+
+    /// Events for all, all the time.
+    private static func post(_ scenario: inout Scenario, everyMS: Int, count: Int) {
+        for ms in stride(from: 0, to: 119_000, by: everyMS) {
+            let at = Instant.zero + .milliseconds(ms)
+            scenario.deeds.append((at, .post(stream: 0, count: count, isAwaited: false)))
+            let other = 1 + (ms / everyMS) % sick
+            scenario.deeds.append((at, .post(stream: other, count: 2, isAwaited: false)))
+        }
+    }
+
+    @Test func aBacklogDrainsAtItsOwnRateWhileMoreHangThanThereAreWorkers() {
+        let seconds = [nil, Instant.zero].map { hangFrom in
+            var scenario = Self.scenario(hangFrom: hangFrom)
+            scenario.backlog[0] = 60_000
+            for index in 1...Self.sick { scenario.backlog[index] = 100 }
+            let simulation = Simulation(scenario)
+            #expect(simulation.run() == nil)
+            let waits = simulation.checker.waits(of: Self.healthy)
+            #expect(waits.count == 60_000)
+            return waits.last?.inSeconds ?? .infinity
+        }
+        #expect(seconds[0] >= seconds[1] * 0.95, "\(seconds[1]) s, undisturbed \(seconds[0]) s")
+    }
+
+    @Test func eventsWaitNoLongerWhileMoreHangThanThereAreWorkers() throws {
+        var scenario = Self.scenario(hangFrom: .zero)
+        Self.post(&scenario, everyMS: 100, count: 10)
+        let simulation = Simulation(scenario)
+        #expect(simulation.run() == nil)
+        let waits = simulation.checker.waits(of: Self.healthy)
+        #expect(waits.count > 10_000)
+        // A round trip, a commit and linger, twice over.
+        #expect(waits[waits.count * 99 / 100] < .milliseconds(250), "p99 \(waits[waits.count * 99 / 100])")
+        #expect(try #require(waits.last) < .seconds(4), "at most \(waits.last ?? .zero)")
+    }
+
+    @Test func eventsWaitSecondsAtMostWhenAllOthersBeginToHang() throws {
+        var scenario = Self.scenario(hangFrom: .zero + .seconds(30))
+        Self.post(&scenario, everyMS: 100, count: 10)
+        let simulation = Simulation(scenario)
+        #expect(simulation.run() == nil)
+        let waits = simulation.checker.waits(of: Self.healthy)
+        // Workers come back after `suspectAfter` and one more second; those that hang were well until now, so it takes
+        // a few turns until each is known.
+        #expect(try #require(waits.last) < .seconds(8), "at most \(waits.last ?? .zero)")
+        #expect(waits[waits.count * 99 / 100] < .seconds(4), "p99 \(waits[waits.count * 99 / 100])")
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+import Testing
+
+/// What once went wrong, each made likely in a small world of its own.
+struct NamedCases {
+    private static func stream(
+        _ number: Int = 1,
+        keys: Int,
+        hot: Double = 0,
+        sizes: ClosedRange<Int> = 100...300,
+        large: Double = 0,
+        poison: Double = 0
+    ) -> Scenario.Stream {
+        Scenario.Stream(
+            id: DestinationID(Int64(number)),
+            destination: Destination(region: "r", stream: "s\(number)"),
+            settings: DestinationSettings(endpoint: "e\(number)", identity: "i"),
+            shards: 1,
+            keys: (0..<keys).map { Scenario.Key(EventKey(partitionKey: "k\($0)")) },
+            hot: hot,
+            keyless: 0,
+            sizes: sizes,
+            large: large,
+            poison: poison,
+            damaged: 0
+        )
+    }
+
+    private static func scenario(
+        _ seed: UInt64,
+        _ streams: [Scenario.Stream],
+        memory: Int = 12 << 20,
+        references: Int = 16_384,
+        backlog: Int
+    ) -> Scenario {
+        let settings = DeliverySettings(memoryBytes: memory, maxReferences: references)
+        var scenario = Scenario(seed: seed, settings: settings, streams: streams, calm: .zero + .seconds(20))
+        scenario.backlog = streams.map { _ in backlog }
+        return scenario
+    }
+
+    private static func storm(_ kind: Weather.Kind, from: Int, until: Int) -> Weather {
+        Weather(
+            kind: kind,
+            scope: .everything,
+            from: .zero + .milliseconds(from),
+            until: .zero + .milliseconds(until),
+            probability: 1
+        )
+    }
+
+    @Test(arguments: 1...5 as ClosedRange<UInt64>)
+    func eventsLargerThanAllOfTheMemoryAreReadOnceEach(seed: UInt64) {
+        var scenario = Self.scenario(seed, [Self.stream(keys: 3, large: 0.5)], memory: 64 << 10, backlog: 10)
+        scenario.weather = [Self.storm(.throttles, from: 0, until: 3000)]
+        #expect(Simulation(scenario).run() == nil)
+    }
+
+    @Test(arguments: 1...5 as ClosedRange<UInt64>)
+    func destinationsThatShareTooLittleMemoryTakeTurns(seed: UInt64) {
+        let streams = (1...12).map { Self.stream($0, keys: 5, sizes: 500...3000) }
+        var scenario = Self.scenario(seed, streams, memory: 64 << 10, backlog: 60)
+        scenario.weather = [Self.storm(.failsEntries, from: 0, until: 10_000)]
+        #expect(Simulation(scenario).run() == nil)
+    }
+
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func whatIsCommittedWhileALaneIsReadIsSentOnce(seed: UInt64) {
+        var scenario = Self.scenario(seed, [Self.stream(keys: 5)], references: 8, backlog: 100)
+        for ms in 0..<500 {
+            scenario.deeds.append((.zero + .milliseconds(ms * 20), .post(stream: 0, count: 1, isAwaited: false)))
+        }
+        scenario.queue.snapshotMS = 0...20
+        #expect(Simulation(scenario).run() == nil)
+    }
+
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func aDestinationThatKnowsOnlyItsLanesIsProbed(seed: UInt64) {
+        var scenario = Self.scenario(seed, [Self.stream(keys: 5)], references: 8, backlog: 300)
+        scenario.queue.loadFailure = 0.3
+        scenario.weather = [Self.storm(.accessDenied, from: 500, until: 15_000)]
+        #expect(Simulation(scenario).run() == nil)
+    }
+
+    @Test(arguments: 1...10 as ClosedRange<UInt64>)
+    func aStreamThatRefusesAllForAWhileCostsNoEvent(seed: UInt64) {
+        var scenario = Self.scenario(seed, [Self.stream(keys: 40)], backlog: 200)
+        scenario.weather = [Self.storm(.refusesAll, from: 100, until: 12_000)]
+        let simulation = Simulation(scenario)
+        #expect(simulation.run() == nil)
+        #expect(simulation.queue.rows.allSatisfy { $0.fate == .delivered })
+    }
+
+    /// The line behind such an event is longer than any probe, and than what is remembered.
+    @Test(arguments: 1...10 as ClosedRange<UInt64>)
+    func anEventThatIsNeverTakenHoldsBackItsKeyAlone(seed: UInt64) {
+        let stream = Self.stream(keys: 10, hot: 0.9, poison: 0.001)
+        let scenario = Self.scenario(seed, [stream], references: 100, backlog: 2500)
+        #expect(Simulation(scenario).run() == nil)
+    }
+
+    @Test func aDestinationThatMovesToAnotherEndpointLeavesNothingBehind() {
+        for seed in 1...10 as ClosedRange<UInt64> {
+            var scenario = Self.scenario(seed, [Self.stream(1, keys: 5), Self.stream(2, keys: 5)], backlog: 50)
+            for ms in 0..<20 {
+                let endpoint = "e\(1 + ms % 2)"
+                scenario.deeds.append((.zero + .milliseconds(ms * 37), .move(0, endpoint: endpoint, identity: "i")))
+            }
+            #expect(Simulation(scenario).run() == nil)
+        }
+    }
+}
