@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+
+/// How events get into the queue.
+extension Writer {
+    func append(_ request: AppendRequest, _ now: Int64, _ draft: inout Draft, _ file: WriteConnection)
+        throws(QueueError)
+    {
+        guard let first = request.events.first else {
+            return draft.store(request, first: ledger.nextID)
+        }
+        charge(request)
+        if let refusal = try makeRoom(&draft, file) {
+            for charge in charges { ledger.refused(charge.events, at: charge.position) }
+            return draft.refuse(request, refusal)
+        }
+        let firstID = ledger.nextID
+        var table = try storedTable(charges[0].position, file)
+        var current = first.destination
+        var position = charges[0].position
+        var id = firstID.rawValue
+        for event in request.events {
+            if event.destination != current {
+                current = event.destination
+                position = self.position(of: current)
+                table = try storedTable(position, file)
+            }
+            try table.insert(event, id: EventID(id), acceptedMS: now)
+            let stored = StoredEvent(id: EventID(id), key: event.key, acceptedMS: now, data: event.data)
+            draft.append(stored, to: current, at: position)
+            id += 1
+        }
+        ledger.nextID = EventID(id)
+        for charge in charges {
+            let ends = charges.count == 1 ? (firstID, EventID(id - 1)) : ends(of: charge, in: request, from: firstID)
+            ledger.appended(
+                charge.events,
+                bytes: charge.bytes,
+                to: charge.position,
+                head: Ledger.Head(id: ends.0, acceptedMS: now),
+                last: ends.1
+            )
+        }
+        draft.store(request, first: firstID)
+    }
+
+    /// Sums a request up by destination.
+    private func charge(_ request: AppendRequest) {
+        charges.removeAll(keepingCapacity: true)
+        var current: DestinationID?
+        var index = 0
+        for event in request.events {
+            if event.destination != current {
+                current = event.destination
+                let position = position(of: event.destination)
+                if let known = charges.firstIndex(where: { $0.position == position }) {
+                    index = known
+                } else {
+                    index = charges.count
+                    charges.append(Charge(position: position, events: 0, bytes: 0))
+                }
+            }
+            charges[index].events += 1
+            charges[index].bytes += event.queueBytes
+        }
+    }
+
+    private func ends(of charge: Charge, in request: AppendRequest, from first: EventID) -> (EventID, EventID) {
+        let id = ledger.accounts[charge.position].id
+        let offsets = request.events.indices.filter { request.events[$0].destination == id }
+        return (
+            EventID(first.rawValue + Int64(offsets.first ?? 0)), EventID(first.rawValue + Int64(offsets.last ?? 0))
+        )
+    }
+
+    /// Removes old events where that is allowed; `nil` when the charges fit.
+    private func makeRoom(_ draft: inout Draft, _ file: WriteConnection) throws(QueueError) -> AppendRefusal? {
+        let quota = Quota(maxBytes: settings.maxBytes)
+        while let refusal = quota.refusal(of: charges, in: ledger) {
+            guard settings.whenFull == .dropOldest,
+                let (position, bytes) = quota.victim(for: charges, refusedBy: refusal, in: ledger)
+            else { return refusal }
+            let id = ledger.accounts[position].id
+            let table = try file.table(id)
+            let rows = try table.removeOldest(freeing: bytes)
+            guard rows.count > 0 else { return refusal }
+            ledger.removed(rows, cause: .evicted, at: position)
+            try updateHead(at: position, table, after: rows)
+            draft.remove(rows, of: id, cause: .evicted)
+        }
+        return nil
+    }
+
+    /// Where the ledger has the destination; it is entered there when it is new.
+    func position(of id: DestinationID) -> Int {
+        if let position = ledger.position(of: id) { return position }
+        let known = registry.entry(id)
+        var account = Ledger.Account(id: id, destination: known.destination)
+        account.maxBytes = known.maxBytes
+        ledger.add(account)
+        return ledger.accounts.count - 1
+    }
+
+    /// The destination's table; made in this transaction if this is its first event.
+    func storedTable(_ position: Int, _ file: WriteConnection) throws(QueueError) -> EventTable {
+        if !ledger.accounts[position].isStored {
+            try file.create(ledger.accounts[position].id, ledger.accounts[position].destination)
+            ledger.stored(at: position)
+        }
+        return try file.table(ledger.accounts[position].id)
+    }
+
+    /// Keeps the ledger's oldest event up to date after `rows` went.
+    func updateHead(at position: Int, _ table: EventTable, after rows: RemovedRows) throws(QueueError) {
+        guard rows.count > 0, let head = ledger.accounts[position].head, rows.first <= head.id else { return }
+        let isEmpty = ledger.accounts[position].totals.queuedEvents == 0
+        ledger.setHead(isEmpty ? nil : try table.first(), at: position)
+    }
+}
