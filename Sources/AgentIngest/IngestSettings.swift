@@ -31,7 +31,7 @@ public struct IngestSettings: Sendable {
     public var bodyTimeout: Duration = .seconds(60)
     /// What bodies and unanswered events of all connections may hold, in bytes: at least ``maxRequestBytes``. It is
     /// shared out evenly among the event loops. One chunked request a loop may overdraw it.
-    public var memoryBytes = 64 << 20
+    public var memoryBytes = 16 << 20
     /// 1...; each listens on nothing but its share of the connections.
     public var eventLoops = 1
 

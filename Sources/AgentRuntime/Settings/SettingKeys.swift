@@ -208,7 +208,7 @@ extension SettingKey where Root == Settings {
         .size(
             "delivery.memory",
             \.delivery.memory,
-            16 << 20...8 << 30,
+            4 << 20...8 << 30,
             about: "Memory for events that are read ahead of delivery. The backlog itself stays on the disk.",
             risk: "Nothing is lost. Too low, and workers wait for the disk."
         ),

@@ -52,7 +52,7 @@ public struct Settings: Sendable, Equatable {
         public internal(set) var maxRequestBytes = 16 << 20
         public internal(set) var maxConnections = 1024
         public internal(set) var idleTimeout = Duration.seconds(75)
-        public internal(set) var memory = 64 << 20
+        public internal(set) var memory = 16 << 20
         public internal(set) var putWait = Duration.seconds(5)
         /// Names besides loopback ones that a `Host` header may have; lower case, without port.
         public internal(set) var allowedHosts: [String] = []
@@ -64,7 +64,7 @@ public struct Settings: Sendable, Equatable {
         public internal(set) var workers = 8
         public internal(set) var linger = Duration.milliseconds(50)
         public internal(set) var maxBatchBytes = 1 << 20
-        public internal(set) var memory = 32 << 20
+        public internal(set) var memory = 12 << 20
         public internal(set) var connectTimeout = Duration.seconds(5)
         public internal(set) var requestTimeout = Duration.seconds(30)
         public internal(set) var stopTimeout = Duration.seconds(10)
