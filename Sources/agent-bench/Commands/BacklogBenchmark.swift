@@ -15,13 +15,14 @@ struct BacklogBenchmark {
         let statusMaxMilliseconds: Double
         let queueFileBytesBefore: Int
         let queueFileBytesAfter: Int
-        /// From the last event's delivery until the file no longer shrank, at most ``patienceSeconds``.
+        let writeAheadLogBytesAfter: Int
+        /// From the last event's delivery until the file's last change, at most ``patienceSeconds``.
         let shrinkingSeconds: Double
 
         static let columns = [
             Column("backlog", 9, toLeft: true), Column("events", 11), Column("queued/s", 9), Column("READY ms", 9),
             Column("drained/s", 10), Column("CPU µs/ev", 10), Column("peak MiB", 9), Column("status p50/max ms", 18),
-            Column("file MiB before → after", 24), Column("shrinking s", 12),
+            Column("file MiB before → after", 24), Column("WAL MiB", 8), Column("shrinking s", 12),
         ]
 
         var cells: [String] {
@@ -31,12 +32,13 @@ struct BacklogBenchmark {
                 Text.mebibytes(peakResidentBytes),
                 "\(Text.fixed(statusP50Milliseconds, 1))/\(Text.fixed(statusMaxMilliseconds, 1))",
                 "\(Text.mebibytes(queueFileBytesBefore)) → \(Text.mebibytes(queueFileBytesAfter))",
-                Text.fixed(shrinkingSeconds, 1),
+                Text.mebibytes(writeAheadLogBytesAfter), Text.fixed(shrinkingSeconds, 1),
             ]
         }
     }
 
     private static let patienceSeconds = 60.0
+    private static let quietSeconds = 5.0
     private static let secondsBetweenStatuses = 0.5
 
     var events: Int
@@ -61,7 +63,7 @@ struct BacklogBenchmark {
         try stage.startAgent()
         let fill = try shape.loop(to: try stage.target.address(for: shape.kind)).run(.init(events: events))
         try stage.stopAgent()
-        let fileBefore = stage.queueBytes
+        let fileBefore = stage.queueFileBytes
 
         try stage.startKinesis()
         let ready = try stage.startAgent()
@@ -90,20 +92,23 @@ struct BacklogBenchmark {
             statusP50Milliseconds: Double(statuses.quantile(0.5)) / 1e6,
             statusMaxMilliseconds: Double(statuses.maximum) / 1e6,
             queueFileBytesBefore: fileBefore,
-            queueFileBytesAfter: stage.queueBytes,
+            queueFileBytesAfter: stage.queueFileBytes,
+            writeAheadLogBytesAfter: stage.writeAheadLogBytes,
             shrinkingSeconds: shrinkingSeconds
         )
         try stage.stopAgent()
         return report
     }
 
-    /// Waits until the file has been the same for two seconds.
+    /// Waits until the file has been the same for a while.
     private func awaitShrinking(_ stage: Stage) throws(BenchError) -> Double {
         let start = Monotonic.now()
-        var (size, changedAt) = (stage.queueBytes, start)
-        while Monotonic.seconds(since: changedAt) < 2, Monotonic.seconds(since: start) < Self.patienceSeconds {
+        var (size, changedAt) = (stage.queueFileBytes, start)
+        while Monotonic.seconds(since: changedAt) < Self.quietSeconds,
+            Monotonic.seconds(since: start) < Self.patienceSeconds
+        {
             try Monotonic.pause(milliseconds: 50)
-            let now = stage.queueBytes
+            let now = stage.queueFileBytes
             if now != size { (size, changedAt) = (now, Monotonic.now()) }
         }
         return Double(changedAt - start) / 1e9

@@ -98,7 +98,7 @@ struct StartBenchmark {
             readyMaxMilliseconds: Double(ready.maximum) / 1e6,
             statusMaxMilliseconds: Double(status.maximum) / 1e6,
             residentBytes: resident,
-            queueFileBytes: stage.queueBytes
+            queueFileBytes: stage.queueFileBytes
         )
     }
 }

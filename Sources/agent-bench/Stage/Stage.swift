@@ -39,8 +39,8 @@ final class Stage {
         )
     }
 
-    /// The queue file and its write-ahead log.
-    var queueBytes: Int { directory.size("queue.db") + directory.size("queue.db-wal") }
+    var queueFileBytes: Int { directory.size("queue.db") }
+    var writeAheadLogBytes: Int { directory.size("queue.db-wal") }
 
     // MARK: Kinesis
 
