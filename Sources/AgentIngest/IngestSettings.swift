@@ -28,11 +28,11 @@ public struct IngestSettings: Sendable {
     public var headTimeout: Duration = .seconds(10)
     /// From there to the end of its body, without the time that the agent itself did not read; then 408. Also how
     /// long a client may leave replies unread.
-    public var bodyTimeout: Duration = .seconds(60)
+    public var bodyTimeout: Duration = .seconds(30)
     /// What bodies and unanswered events of all connections may hold, in bytes: at least ``maxRequestBytes``. It is
     /// shared out evenly among the event loops. One chunked request a loop may overdraw it.
     public var memoryBytes = 16 << 20
-    /// 1...; each listens on nothing but its share of the connections.
+    /// Threads that serve connections, 1...; a connection stays with one of them.
     public var eventLoops = 1
 
     /// Where lines go that name no stream; `nil`: they are refused.
