@@ -10,8 +10,14 @@ enum RequestTarget {
     }
 
     fileprivate static func decode(_ bytes: UnsafeRawBufferPointer, plusIsSpace: Bool) -> String? {
-        let needsWork = bytes.contains { $0 == UInt8(ascii: "%") || plusIsSpace && $0 == UInt8(ascii: "+") }
-        guard needsWork else { return String(validating: bytes, as: UTF8.self) }
+        var (needsWork, all) = (false, UInt8(0))
+        for byte in bytes {
+            all |= byte
+            needsWork = needsWork || byte == UInt8(ascii: "%") || (plusIsSpace && byte == UInt8(ascii: "+"))
+        }
+        if !needsWork {
+            return all < 0x80 ? String(decoding: bytes, as: UTF8.self) : String(validating: bytes, as: UTF8.self)
+        }
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)
         var i = 0

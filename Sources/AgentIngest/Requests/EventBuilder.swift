@@ -22,7 +22,7 @@ struct EventBuilder {
         }
     }
 
-    private func whole(_ plan: RequestPlan, _ target: StreamTarget, isJSON: Bool) throws(Refusal) -> NewEvent {
+    private func whole(_ plan: RequestPlan, _ target: EventTarget, isJSON: Bool) throws(Refusal) -> NewEvent {
         let given = (plan.partitionKey, plan.explicitHashKey)
         let key = try block.withBytes { (bytes) throws(Refusal) -> EventKey in
             guard isJSON else { return try EventKey(checked: given.0, given.1) }
@@ -31,7 +31,7 @@ struct EventBuilder {
         return try event(Payload(block), key, target)
     }
 
-    private func lines(_ plan: RequestPlan, _ target: StreamTarget) throws(Refusal) -> [NewEvent] {
+    private func lines(_ plan: RequestPlan, _ target: EventTarget) throws(Refusal) -> [NewEvent] {
         let given = (plan.partitionKey, plan.explicitHashKey)
         let pointer = given.0.isEmpty ? target.partitionKeyPointer : nil
         let shared = try EventKey(checked: given.0, given.1)
@@ -100,7 +100,7 @@ struct EventBuilder {
     private func event(
         _ data: Payload,
         _ key: EventKey,
-        _ target: StreamTarget,
+        _ target: EventTarget,
         line: Int? = nil
     ) throws(Refusal) -> NewEvent {
         let bytes = data.count + key.bytes

@@ -17,7 +17,7 @@ struct RequestPlan {
     let stream: String
     var region: String?
     /// Where the events go; `nil` where the body may yet name a region.
-    var target: StreamTarget?
+    var target: EventTarget?
     /// Empty: the request itself gives none.
     var partitionKey = ""
     var explicitHashKey = ""
@@ -112,6 +112,19 @@ struct RequestPlan {
     }
 }
 
+/// What events need to know of their stream: less than the directory says, because plans are copied much.
+struct EventTarget {
+    let id: DestinationID
+    let maxRecordBytes: Int
+    let partitionKeyPointer: JSONPointer?
+
+    init(_ target: StreamTarget) {
+        id = target.id
+        maxRecordBytes = target.maxRecordBytes
+        partitionKeyPointer = target.partitionKeyPointer
+    }
+}
+
 /// The settings and the directory, as requests need them.
 struct RequestRules: Sendable {
     let directory: any StreamDirectory
@@ -129,9 +142,9 @@ struct RequestRules: Sendable {
     /// One for each 64 bytes of the largest body, which is about what an event costs beside its data.
     var maxEvents: Int { max(maxRequestBytes / 64, 1) }
 
-    func target(_ stream: String, _ region: String?) throws(Refusal) -> StreamTarget {
+    func target(_ stream: String, _ region: String?) throws(Refusal) -> EventTarget {
         do {
-            return try directory.target(stream: stream, region: region)
+            return EventTarget(try directory.target(stream: stream, region: region))
         } catch {
             throw Refusal(error)
         }
