@@ -197,6 +197,8 @@ extension Settings {
         result.putWait = listen.putWait
         result.maxConnections = listen.maxConnections
         result.idleTimeout = listen.idleTimeout
+        result.headTimeout = min(result.headTimeout, listen.idleTimeout)
+        result.bodyTimeout = min(result.bodyTimeout, listen.idleTimeout)
         result.memoryBytes = listen.memory
         result.defaultStream = streams.default.isEmpty ? nil : streams.default
         result.allowedHosts = listen.allowedHosts

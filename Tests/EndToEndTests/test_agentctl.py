@@ -58,7 +58,11 @@ def test_status_balances_in_every_snapshot_while_much_goes_on(kinesis_local, sta
     kinesis_local.add_faults(
         POISON | {"action": "fail_record", "seed": seed}, {"action": "fail_record", "probability": 0.1, "seed": seed}
     )
-    agent = start_agent(kinesis_local.endpoint, queue={"max_bytes": "1 MiB", "when_full": "drop-oldest"})
+    agent = start_agent(
+        kinesis_local.endpoint,
+        queue={"max_bytes": "1 MiB", "when_full": "drop-oldest"},
+        listen={"max_request_bytes": "256 KiB", "max_event_bytes": "256 KiB"},
+    )
     poster = Poster(agent)
     for n in range(60):
         body = b"".join(b'{"n":%d,"x":"%s"}\n' % (n, b"y" * 700) for _ in range(100)) + b'"poison"\n'

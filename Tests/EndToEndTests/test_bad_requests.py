@@ -92,9 +92,9 @@ REQUESTS = [
     (EVENTS, ["X-A: " + "a" * 17000], b"x", 431, "header_too_large"),
     (EVENTS, [f"X-{n}: 1" for n in range(101)], b"x", 431, "header_too_large"),
     # Sizes: the event, the body.
-    (EVENTS, ["Content-Length: 2000"], b"", 413, "body_too_large"),
-    (EVENTS + "?partition_key=" + "k" * 200, ["Content-Length: 1000"], b"x" * 1000, 413, "event_too_large"),
-    (EVENTS, [LINES], b"1\n" + b'"%s"' % (b"x" * 1100), 413, "event_too_large"),
+    (EVENTS, ["Content-Length: 3000"], b"", 413, "body_too_large"),
+    (EVENTS + "?partition_key=" + "k" * 200, ["Content-Length: 1900"], b"x" * 1900, 413, "event_too_large"),
+    (EVENTS, [LINES], b"1\n" + b'"%s"' % (b"x" * 2100), 413, "event_too_large"),
     (EVENTS, [LINES, "Content-Length: 999999999999999999999"], b"", 413, "body_too_large"),
     (EVENTS, [LINES], b"1\n" * 700, 413, "too_many_events"),
 ]
@@ -117,8 +117,8 @@ def strict_agent():
     kinesis_local = KinesisLocal("--stream", "events:1")
     agent = Agent(
         kinesis_local.endpoint,
-        [{"name": "events", "partition_key": "/user", "max_record_bytes": "1 KiB"}],
-        listen={"max_event_bytes": "1 KiB", "max_request_bytes": "40 KiB"},
+        [{"name": "events", "partition_key": "/user", "max_record_bytes": "2 KiB"}],
+        listen={"max_event_bytes": "2 KiB", "max_request_bytes": "40 KiB"},
     ).start()
     agent.kinesis_local = kinesis_local
     yield agent
@@ -153,7 +153,7 @@ def test_the_place_of_a_fault_is_named(strict_agent):
     answer = Poster(strict_agent).post("events", b'{"a":1}\n\n{"b":\x01}\n', "application/x-ndjson")
     assert answer.status == 400 and answer.json["message"].startswith("Line 3, column 6:"), answer
     answer = Poster(strict_agent).post("events", b'{\n "a": tru}', "application/json")
-    assert answer.json["message"].startswith("Line 2, column 7:"), answer
+    assert answer.json["message"].startswith("Line 2, column 10:"), answer
 
 
 def test_the_nearest_stream_and_allowed_methods_are_named(strict_agent):
@@ -175,7 +175,7 @@ BAD_LINES = [
     (b'{"stream":"events","event":1,"partition_key":"%s"}' % (b"k" * 257), "key_too_long"),
     (b'{"stream":"events","event":1,"explicit_hash_key":"x"}', "invalid_hash_key"),
     (b'{"stream":7,"event":1}', "malformed_request"),
-    (PREFIX + b'"%s"}' % (b"x" * 1100), "event_too_large"),
+    (PREFIX + b'"%s"}' % (b"x" * 2100), "event_too_large"),
     (PREFIX + b'"%s"}' % (b"x" * 20000), "line_too_long"),
     (b"[1]", "malformed_request"),
     (b"\xff\xfe", "malformed_json"),

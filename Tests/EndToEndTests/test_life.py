@@ -108,7 +108,7 @@ def refused_start(agent, words):
 
 def test_a_second_agent_on_the_same_queue_is_refused(agent, make_agent):
     second = make_agent("http://127.0.0.1:1", queue={"path": str(agent.database)})
-    refused_start(second, [str(agent.database), "in use"])
+    refused_start(second, [str(agent.database), "Another process"])
     assert Poster(agent).post("events", b"x").status == 202
     agent.wait_empty()
 

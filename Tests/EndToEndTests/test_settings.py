@@ -60,7 +60,7 @@ name = "clicks"
     for number, words in [
         (2, ["queue.max_byte", "max_bytes"]),
         (3, ["queue.max_age", "duration"]),
-        (5, ["listen.put_wait", "5s"]),
+        (5, ["listen.put_wait", "duration"]),
         (7, ["delivery.workers", "1", "64"]),
         (8, ["name"]),
         (12, ["aggregation", "not available yet"]),

@@ -27,7 +27,7 @@ def toml(config):
 class Agent:
     """An agent with a folder of its own. It can be started, killed and started again on the same queue."""
 
-    def __init__(self, endpoint, streams=("events",), environment=None, **sections):
+    def __init__(self, endpoint, listed=("events",), environment=None, **sections):
         # Not pytest's own folders: a Unix socket's path has at most 107 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="agentd-", dir=os.environ.get("TMPDIR", "/var/tmp")))
         self.port = free_port()
@@ -56,7 +56,7 @@ class Agent:
             "aws": {"endpoint": endpoint},
             "streams": {},
             "log": {},
-            "stream": [s if isinstance(s, dict) else {"name": s} for s in streams],
+            "stream": [s if isinstance(s, dict) else {"name": s} for s in listed],
         }
         for section, values in sections.items():
             self.config[section].update(values)

@@ -139,7 +139,10 @@ extension SettingKey where Root == Settings {
             "listen.idle_timeout",
             \.listen.idleTimeout,
             .seconds(1) ... .seconds(3600),
-            about: "A connection that says nothing for so long is closed; a request that stalls so long is given 408.",
+            about: """
+                A connection that says nothing for so long is closed. A request is given 408 when its header takes \
+                longer than this or 10 seconds, or its body longer than this or 30 seconds, whichever is less.
+                """,
             risk: "Too short, and clients behind slow links have to send again."
         ),
         .size(
