@@ -50,6 +50,9 @@ struct LoadOptions: ParsableArguments {
         if agent == nil, control != nil || pid != nil {
             throw ValidationError("--control and --pid belong to an agent that is named with --agent.")
         }
+        if pid != nil, control == nil {
+            throw ValidationError("--pid wants --control too: CPU is counted until the agent is drained.")
+        }
     }
 
     /// Runs a shape with the keys that were asked for, or with and without keys, and prints each report.

@@ -5,7 +5,11 @@ internal import ArgumentParser
 struct NDJSONCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ndjson",
-        abstract: "Measure POSTs of many events, one a line."
+        abstract: "Measure POSTs of many events, one a line.",
+        discussion: """
+            Keys are in the events: the stream of an agent that is named with --agent has to have \
+            partition_key = "\(EventText.userPointer)".
+            """
     )
 
     static let connections = 4

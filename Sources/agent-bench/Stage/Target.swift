@@ -73,7 +73,9 @@ struct Target {
         if let kinesis {
             let count = try kinesis.accepted()
             guard count == accepted else {
-                throw .miscounted("Of \(accepted) acknowledged events, Kinesis has \(count): some were sent twice.")
+                throw .miscounted(
+                    "Of \(accepted) acknowledged events, Kinesis has \(count): some were sent twice, or others post too."
+                )
             }
         }
         return arrivedAt
