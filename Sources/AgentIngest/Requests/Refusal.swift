@@ -33,7 +33,7 @@ struct Refusal: Error, Hashable {
 }
 
 extension Refusal {
-    static let stopping = Refusal(503, "stopping", "The agent is shutting down. Try again later.", retryAfter: 5)
+    static let stopping = Refusal(AppendRefusal.stopping)
     static let tooManyConnections = Refusal(
         503,
         "too_many_connections",
@@ -75,70 +75,17 @@ extension Refusal {
         )
     }
 
-    init(_ refusal: StreamRefusal) {
-        switch refusal {
-        case .invalidName(let name):
-            self.init(
-                404,
-                "invalid_stream_name",
-                "'\(name.prefix(140))' cannot be a stream's name, which has 1 to 128 of a-z, A-Z, 0-9, '_', '.', '-'."
-            )
-        case .notListed(let stream, let region, let nearest):
-            let hint = nearest.map { " Did you mean '\($0)'?" } ?? ""
-            self.init(
-                404,
-                "stream_not_listed",
-                "The stream '\(stream.prefix(128))' in \(region.prefix(64)) is not configured.\(hint) Add a [[stream]] for it."
-            )
-        case .tooMany(let limit):
-            self.init(
-                404,
-                "too_many_destinations",
-                "All \(limit) destinations are in use. List the stream, or raise streams.max_destinations."
-            )
-        }
-    }
+    init(_ refusal: StreamRefusal) { self.init(404, refusal.code, refusal.description) }
 
     init(_ refusal: AppendRefusal) {
-        switch refusal {
-        case .queueFull(let used, let limit):
-            self.init(
-                507,
-                "queue_full",
-                "The queue is full (\(used) of \(limit) bytes). Try again later; 'agentctl status' shows what holds it.",
-                retryAfter: 1
-            )
-        case .destinationFull(_, let used, let limit):
-            self.init(
-                507,
-                "destination_full",
-                "The stream's share of the queue is used up (\(used) of \(limit) bytes). Try again later.",
-                retryAfter: 1
-            )
-        case .diskFull(let free, let limit):
-            self.init(
-                507,
-                "disk_full",
-                "The disk has \(free) bytes left and queue.min_free_disk keeps \(limit). Free some space.",
-                retryAfter: 10
-            )
-        case .stopping:
-            self = .stopping
-        case .tampered(let path):
-            self.init(
-                503,
-                "queue_tampered",
-                "The queue file \(path) was deleted or replaced. Restart the agent.",
-                retryAfter: 10
-            )
-        case .unknown(let message):
-            self.init(
-                500,
-                "unknown",
-                "The disk failed during the commit (\(message)). The events may or may not have been kept."
-            )
-        case .storage(let message):
-            self.init(500, "storage", "The queue could not store the events (\(message)). Nothing was kept.")
-        }
+        let (status, retryAfter): (Int, Int?) =
+            switch refusal {
+            case .queueFull, .destinationFull: (507, 1)
+            case .diskFull: (507, 10)
+            case .stopping: (503, 5)
+            case .tampered: (503, 10)
+            case .unknown, .storage: (500, nil)
+            }
+        self.init(status, refusal.code, refusal.description, retryAfter: retryAfter)
     }
 }

@@ -25,7 +25,11 @@ final class Heartbeat: @unchecked Sendable {
         // A third of the watchdog's time, so that one lost beat does no harm.
         let watchdog = notifier.watchdogInterval
         let every = watchdog.map { min($0 / 3, .seconds(10)) } ?? .seconds(10)
-        timer.schedule(deadline: .now(), repeating: .nanoseconds(Int(every.wholeNanoseconds)), leeway: .milliseconds(100))
+        timer.schedule(
+            deadline: .now(),
+            repeating: .nanoseconds(Int(every.wholeNanoseconds)),
+            leeway: .milliseconds(100)
+        )
         timer.setEventHandler { [self] in beat(watchdog: watchdog != nil) }
         timer.activate()
     }
