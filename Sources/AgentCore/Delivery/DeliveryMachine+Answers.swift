@@ -26,16 +26,19 @@ extension DeliveryMachine {
     private mutating func judgeRecords(_ attempt: Attempt, _ records: [RecordOutcome], now: Instant) {
         let state = attempt.destination
         for gate in [state.endpoint, state.identity] { _ = gate.succeeded(now: now) }
-        var delivered: [Item] = []
-        delivered.reserveCapacity(records.count)
+        var delivered: (ids: [EventID], keys: [EventKey]) = ([], [])
+        delivered.ids.reserveCapacity(records.count)
+        delivered.keys.reserveCapacity(records.count)
         var parking: Fault?
         var throttling: Fault?
-        for (item, record) in zip(attempt.items, records) {
-            switch record {
+        for i in records.indices {
+            switch records[i] {
             case .accepted:
-                state.forgetPayload(item)
-                delivered.append(item)
+                state.charge(-attempt.items[i].cost)
+                delivered.ids.append(attempt.items[i].id)
+                delivered.keys.append(attempt.items[i].key)
             case .refused(let code, let message):
+                let item = attempt.items[i]
                 let disposition = Disposition(entryCode: code)
                 let fault = Fault(code: code, message: message, disposition: disposition, at: now)
                 state.lastFault = fault
@@ -63,20 +66,16 @@ extension DeliveryMachine {
         } else {
             open(state, now: now)
         }
-        settle(delivered, of: state)
-        if !delivered.isEmpty {
+        if !delivered.ids.isEmpty {
+            settle(delivered.ids, delivered.keys, of: state)
             state.provenAt = max(state.provenAt ?? attempt.began, attempt.began)
             state.isolation.retry(proven: attempt.began)
         }
     }
 
-    private mutating func settle(_ items: [Item], of state: DestinationState) {
-        guard !items.isEmpty else { return }
-        var items = items
-        for i in items.indices { items[i].data = nil }
-        var ids = items.map(\.id)
-        if !isAscending(ids) { ids.sort() }
-        state.settling[ids[0]] = items
+    private mutating func settle(_ ids: [EventID], _ keys: [EventKey], of state: DestinationState) {
+        let ids = isAscending(ids) ? ids : ids.sorted()
+        state.settling[ids[0]] = keys
         actions.append(.settle(Settlement(destination: state.id, ids: ids)))
     }
 

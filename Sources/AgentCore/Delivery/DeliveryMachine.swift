@@ -121,10 +121,11 @@ public struct DeliveryMachine: ~Copyable {
 
     private mutating func settled(_ settlement: Settlement) {
         guard let state = destinations[settlement.destination], let first = settlement.ids.first,
-            let items = state.settling.removeValue(forKey: first)
+            let keys = state.settling.removeValue(forKey: first)
         else { return }
-        state.outstanding -= items.count
-        for item in items where !item.key.isNone { state.release(item.key) }
+        state.outstanding -= keys.count
+        guard !state.keys.isEmpty else { return }
+        for key in keys where !key.isNone { state.release(key) }
     }
 
     /// A load was answered.

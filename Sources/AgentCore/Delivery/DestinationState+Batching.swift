@@ -62,27 +62,22 @@ extension DestinationState {
             if !item.key.isNone { keys[item.key]?.phase = .held }
             if item.id <= goneThrough { drop(item) } else { take(item) }
         }
-        while draft.items.count < most, let item = fresh.first {
+        while draft.items.count < most, let item = fresh.popFirst() {
+            let recordBytes = item.recordBytes
             if item.id <= goneThrough {
-                popFresh()
                 forgetPayload(item)
-                continue
-            }
-            if !item.key.isNone, !keys.isEmpty, keys[item.key] != nil {
-                popFresh()
+            } else if !item.key.isNone, !keys.isEmpty, keys.index(forKey: item.key) != nil {
                 hold(item, share: share)
-                continue
+            } else if fits(item) {
+                if isOrdered(item.key) { addKey(item.key, .held) }
+                take(item)
+            } else {
+                fresh.prepend(item)
+                break
             }
-            guard fits(item) else { break }
-            popFresh()
-            if isOrdered(item.key) { addKey(item.key, .held) }
-            take(item)
+            freshBytes -= recordBytes
         }
         if fresh.isEmpty { freshBytes = 0 } else { freshSince = now }
         return draft
-    }
-
-    private func popFresh() {
-        freshBytes -= fresh.removeFirst().recordBytes
     }
 }

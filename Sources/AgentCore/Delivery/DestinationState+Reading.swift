@@ -50,7 +50,7 @@ extension DestinationState {
         lastCommitted = last
         guard isNext, !isDormant else { return }
         var bytes = 0
-        for event in events { bytes += event.recordBytes + Item.overhead }
+        for i in events.indices { bytes += events[i].recordBytes + Item.overhead }
         guard bytes <= room else { return }
         grant = held + room
         readThrough = last
@@ -60,13 +60,17 @@ extension DestinationState {
     private func take(_ events: [StoredEvent], now: Instant) {
         if fresh.isEmpty { freshSince = now }
         let spilled = lanes?.spilled ?? LaneSet()
-        for event in events where event.id > goneThrough {
-            if !spilled.isEmpty, !event.key.isNone, spilled.contains(event.key.lane) { continue }
-            let item = Item(event)
-            charge(item.cost)
-            freshBytes += item.recordBytes
-            fresh.append(item)
+        var bytes = 0
+        let before = fresh.count
+        fresh.reserveCapacity(before + events.count)
+        // By index, and counted once: this is where every event passes.
+        for i in events.indices where events[i].id > goneThrough {
+            if !spilled.isEmpty, !events[i].key.isNone, spilled.contains(events[i].key.lane) { continue }
+            bytes += events[i].recordBytes
+            fresh.append(Item(events[i]))
         }
+        freshBytes += bytes
+        charge(bytes + (fresh.count - before) * Item.overhead)
     }
 
     // MARK: Loading

@@ -72,7 +72,8 @@ final class DestinationState {
     var isLate = false
     /// Events in requests, being settled, or becoming dead letters: in the file, and not to be read again.
     var outstanding = 0
-    var settling: [EventID: [Item]] = [:]
+    /// The keys of events being settled, by the first id of their settlement.
+    var settling: [EventID: [EventKey]] = [:]
     var dying: [EventID: EventKey] = [:]
 
     // What is told.
@@ -180,8 +181,10 @@ final class DestinationState {
     /// The head of `key` is done: its next event may go.
     func release(_ key: EventKey) {
         // Unordered events settle while another event of their key backs off.
-        guard let state = keys[key], state.phase == .held else { return }
-        if state.waiting.isEmpty { removeKey(key) } else { promote(key) }
+        guard let index = keys.index(forKey: key), keys.values[index].phase == .held else { return }
+        guard keys.values[index].waiting.isEmpty else { return promote(key) }
+        lanes?.keys[Int(keys.values[index].lane)] -= 1
+        keys.remove(at: index)
     }
 
     /// Makes the first of a key's line urgent, or has it fetched where its payload left memory.

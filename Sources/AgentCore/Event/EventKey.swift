@@ -39,12 +39,36 @@ extension EventKey: Hashable {
     }
 
     private static func feed(_ text: String, into hasher: inout Hasher) {
-        var text = text
-        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        withBytes(of: text) { hasher.combine(bytes: $0) }
     }
 
     private static func sameBytes(_ a: String, _ b: String) -> Bool {
-        var (a, b) = (a, b)
-        return a.withUTF8 { x in b.withUTF8 { y in x.elementsEqual(y) } }
+        guard a.utf8.count == b.utf8.count else { return false }
+        return a.isEmpty || withBytes(of: a) { x in withBytes(of: b) { y in isEqual(x, y) } }
+    }
+
+    /// Without a copy, as far as the string is stored as UTF-8: all but those that come from elsewhere are.
+    @inline(__always)
+    private static func withBytes<R>(of text: String, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        if let result = text.utf8.withContiguousStorageIfAvailable({ body(UnsafeRawBufferPointer($0)) }) {
+            return result
+        }
+        var copy = text
+        return copy.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Of buffers of one length, eight bytes a step.
+    private static func isEqual(_ x: UnsafeRawBufferPointer, _ y: UnsafeRawBufferPointer) -> Bool {
+        var i = 0
+        while x.count &- i >= 8 {
+            let a = x.loadUnaligned(fromByteOffset: i, as: UInt64.self)
+            guard a == y.loadUnaligned(fromByteOffset: i, as: UInt64.self) else { return false }
+            i &+= 8
+        }
+        while i < x.count {
+            guard x[i] == y[i] else { return false }
+            i &+= 1
+        }
+        return true
     }
 }
