@@ -28,7 +28,7 @@ class Producer(threading.Thread):
         super().__init__()
         self.agent = agent
         self.random = random.Random(f"{seed} {name}")
-        self.following = {f"{name}-{number}": 0 for number in range(12)}
+        self.following = {f"{name}-{number}": 0 for number in range(60)}
         self.acknowledged = {key: [] for key in self.following}
         self.ids = []
         self.unexpected = []
@@ -103,7 +103,7 @@ def test_what_was_acknowledged_survives_kills(start_kinesis_local, make_agent, s
     kinesis_local = start_kinesis_local("--stream", "events:3", "--seed", str(seed))
     # Requests take a while, so that kills meet them under way.
     kinesis_local.add_faults(
-        {"action": "delay", "delay_ms": 15},
+        {"action": "delay", "delay_ms": 10},
         {"action": "fail_record", "probability": 0.01},
     )
     agent = make_agent(kinesis_local.endpoint, [{"name": "events", "partition_key": "/k"}])
