@@ -46,7 +46,7 @@ final class Checker {
         }.sorted()
     }
 
-    func break_(_ law: String) { if violation == nil { violation = law } }
+    func violated(_ law: String) { if violation == nil { violation = law } }
 
     func appended(_ id: EventID, _ row: ModelQueue.Row) {
         trails.append(Trail(committed: now()))
@@ -63,26 +63,26 @@ final class Checker {
         let batch = request.batch
         let records = batch.request.records
         if records.isEmpty || records.count > 500 || records.count != batch.events.count {
-            break_("a request has \(records.count) records for \(batch.events.count) events")
+            violated("a request has \(records.count) records for \(batch.events.count) events")
         }
         let bytes = records.reduce(0) { $0 + $1.data.count + $1.partitionKey.utf8.count }
-        if records.count > 1, bytes > mostBytes + records.count * 12 { break_("a request has \(bytes) bytes") }
+        if records.count > 1, bytes > mostBytes + records.count * 12 { violated("a request has \(bytes) bytes") }
         for (record, id) in zip(records, batch.events) {
             let row = queue[id]
             if ids[Self.token(of: record.data)] != id || record.data.count != row.event.data.count {
-                break_("event \(id) goes out with other data")
+                violated("event \(id) goes out with other data")
             }
             if record.partitionKey.isEmpty || !row.event.key.isNone && record.partitionKey != row.event.key.partitionKey
                 || record.explicitHashKey != row.event.key.explicitHashKey
             {
-                break_("event \(id) goes out under another key")
+                violated("event \(id) goes out under another key")
             }
-            if row.destination != batch.destination { break_("event \(id) goes to another destination") }
-            if trails[index(id)].isInFlight { break_("event \(id) is in two requests") }
+            if row.destination != batch.destination { violated("event \(id) goes to another destination") }
+            if trails[index(id)].isInFlight { violated("event \(id) is in two requests") }
             trails[index(id)].isInFlight = true
             let unit = Unit(destination: row.destination, key: row.event.key)
             if request.isOrdered, !row.event.key.isNone, !busy.insert(unit).inserted {
-                break_("two events of key \(row.event.key.partitionKey) are under way, the second is \(id)")
+                violated("two events of key \(row.event.key.partitionKey) are under way, the second is \(id)")
             }
         }
     }
@@ -102,7 +102,7 @@ final class Checker {
             // What was given up may arrive late.
             switch row.fate {
             case .deadLettered, .removed: return
-            case .delivered, nil: break_("event \(id) of key \(unit.key.partitionKey) arrives after \(last)")
+            case .delivered, nil: violated("event \(id) of key \(unit.key.partitionKey) arrives after \(last)")
             }
         }
         newest[unit] = max(newest[unit] ?? .zero, id)
@@ -138,8 +138,8 @@ final class Checker {
     // MARK: Fates
 
     func asked(_ settlement: Settlement) {
-        for id in settlement.ids where !trails[index(id)].isConfirmed { break_("event \(id) is settled unconfirmed") }
-        if settlement.ids != settlement.ids.sorted() { break_("a settlement is not ascending") }
+        for id in settlement.ids where !trails[index(id)].isConfirmed { violated("event \(id) is settled unconfirmed") }
+        if settlement.ids != settlement.ids.sorted() { violated("a settlement is not ascending") }
     }
 
     func asked(_ letter: DeadLetter) {
@@ -150,13 +150,15 @@ final class Checker {
             case "record_too_large": row.event.recordBytes > largestRecord(letter.destination)
             default: SimulatedKinesis.mark(of: row.event.data) != .fine
             }
-        if !isJust { break_("event \(letter.id) is a dead letter for \(letter.code)") }
-        if letter.reason.isEmpty && letter.code.isEmpty { break_("event \(letter.id) is a dead letter for no reason") }
+        if !isJust { violated("event \(letter.id) is a dead letter for \(letter.code)") }
+        if letter.reason.isEmpty && letter.code.isEmpty {
+            violated("event \(letter.id) is a dead letter for no reason")
+        }
     }
 
     func met(_ id: EventID, _ row: ModelQueue.Row) {
         if row.fate == .delivered, trails[index(id)].arrivals == 0 {
-            break_("event \(id) is settled and never arrived")
+            violated("event \(id) is settled and never arrived")
         }
     }
 
@@ -172,9 +174,9 @@ final class Checker {
         for row in queue.rows {
             let id = row.event.id
             let trail = trails[index(id)]
-            if row.fate == nil { break_("event \(id) is left in the queue") }
+            if row.fate == nil { violated("event \(id) is left in the queue") }
             if trail.arrivals > 1 + trail.ambiguous {
-                break_("event \(id) arrived \(trail.arrivals) times after \(trail.ambiguous) ambiguous attempts")
+                violated("event \(id) arrived \(trail.arrivals) times after \(trail.ambiguous) ambiguous attempts")
             }
         }
     }

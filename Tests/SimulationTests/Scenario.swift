@@ -142,7 +142,13 @@ struct Scenario {
     private static func keys(_ g: inout SeededGenerator) -> [Key] {
         let count = g.pick([1, 2, 5, 30, 300])
         let areExplicit = g.chance(0.15)
+        // So that keys share lanes, which few do by chance.
+        let areClose = g.chance(0.25)
         return (0..<count).map { i in
+            if areClose {
+                let point = UInt128.random(in: 0...UInt128.max >> 6, using: &g)
+                return Key(EventKey(partitionKey: "k\(i)", explicitHashKey: String(point)))
+            }
             guard areExplicit, g.chance(0.5) else { return Key(EventKey(partitionKey: "k\(i)")) }
             let point = UInt128.random(in: 0...UInt128.max, using: &g)
             return Key(EventKey(partitionKey: g.chance(0.5) ? "k\(i)" : "", explicitHashKey: String(point)))

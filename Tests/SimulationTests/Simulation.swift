@@ -18,7 +18,7 @@ final class Simulation {
         var digest: UInt64 = 14_695_981_039_346_656_037
     }
 
-    private final class Process {
+    final class Process {
         var machine: DeliveryMachine
         init(_ machine: consuming DeliveryMachine) { self.machine = machine }
     }
@@ -32,11 +32,11 @@ final class Simulation {
     private(set) var trace: [String] = []
 
     /// `nil` while the process is down.
-    private var process: Process?
-    private var generator: SeededGenerator
-    private var settings: DeliverySettings
-    private var streams: [Scenario.Stream]
-    private var paused: Set<DestinationID> = []
+    var process: Process?
+    var generator: SeededGenerator
+    var settings: DeliverySettings
+    var streams: [Scenario.Stream]
+    var paused: Set<DestinationID> = []
     private let keepsTrace: Bool
     private var inFlight: [DestinationID: Int] = [:]
     private var requests = 0
@@ -44,8 +44,8 @@ final class Simulation {
     private var wakeAt = Instant.never
     private var epoch = 0
     private var plansOfInstant = 0
-    private var nextToken: UInt64 = 1
-    private var poisoned = 0
+    var nextToken: UInt64 = 1
+    var poisoned = 0
     /// The highest settings of this process.
     private var mostMemory = 0
     private var mostRemembered = 0
@@ -104,18 +104,18 @@ final class Simulation {
         return checker.violation
     }
 
-    private var isDone: Bool { world.now >= scenario.calm && queue.queued == 0 && isDrained && isCalm }
-    private var isCalm = false
-    private var calmSince = Instant.zero
+    var isDone: Bool { world.now >= scenario.calm && queue.queued == 0 && isDrained && isCalm }
+    var isCalm = false
+    var calmSince = Instant.zero
     private var isDrained: Bool { process?.machine.isDrained ?? false }
 
     private func step() {
-        guard world.next != nil else { return checker.break_("nothing will happen any more: \(stuck)") }
+        guard world.next != nil else { return checker.violated("nothing will happen any more: \(stuck)") }
         let before = world.now
         world.step()
         if world.now > before { plansOfInstant = 0 }
         if isTouched { plan() }
-        if isCalm, world.now > calmSince + bound { checker.break_("not drained after \(bound): \(stuck)") }
+        if isCalm, world.now > calmSince + bound { checker.violated("not drained after \(bound): \(stuck)") }
     }
 
     /// How long all that is queued when the faults end may take.
@@ -137,7 +137,7 @@ final class Simulation {
         guard let process else { return }
         let (bytes, references) = (process.machine.memoryBytes, process.machine.references)
         if bytes != 0 || references != 0 {
-            checker.break_("\(bytes) bytes and \(references) references are held when all is drained")
+            checker.violated("\(bytes) bytes and \(references) references are held when all is drained")
         }
     }
 
@@ -147,7 +147,7 @@ final class Simulation {
 
     // MARK: The process
 
-    private func touch(_ body: (inout DeliveryMachine, Instant) -> Void) {
+    func touch(_ body: (inout DeliveryMachine, Instant) -> Void) {
         guard let process else { return }
         body(&process.machine, world.now)
         isTouched = true
@@ -173,7 +173,7 @@ final class Simulation {
         plan()
     }
 
-    private func crash(downFor: Duration) {
+    func crash(downFor: Duration) {
         guard process != nil else { return }
         log("crashes")
         summary.crashes += 1
@@ -192,7 +192,7 @@ final class Simulation {
         isTouched = false
         guard let process else { return }
         plansOfInstant += 1
-        if plansOfInstant > 200 { checker.break_("the machine plans in circles") }
+        if plansOfInstant > 200 { checker.violated("the machine plans in circles") }
         let plan = process.machine.plan(now: world.now)
         for action in plan.actions { perform(action) }
         watch(process)
@@ -208,14 +208,14 @@ final class Simulation {
 
     private func watch(_ process: Process) {
         let memory = process.machine.memoryBytes
-        if memory < 0 { checker.break_("\(memory) bytes are held") }
+        if memory < 0 { checker.violated("\(memory) bytes are held") }
         let references = process.machine.references
         log("holds \(memory) bytes, remembers \(references) events")
         mostMemory = max(mostMemory, settings.memoryBytes)
         mostRemembered = max(mostRemembered, settings.maxReferences)
-        if memory > mostMemory + allowance { checker.break_("\(memory) bytes are held, of \(mostMemory)") }
+        if memory > mostMemory + allowance { checker.violated("\(memory) bytes are held, of \(mostMemory)") }
         let heads = streams.reduce(0) { $0 + max(mostRemembered, $1.keys.count) }
-        if references > heads { checker.break_("\(references) events are remembered, of \(heads)") }
+        if references > heads { checker.violated("\(references) events are remembered, of \(heads)") }
         summary.mostOver = max(summary.mostOver, memory - settings.memoryBytes)
         summary.mostReferences = max(summary.mostReferences, references)
     }
@@ -275,12 +275,12 @@ final class Simulation {
         summary.requests += 1
         requests += 1
         inFlight[batch.destination, default: 0] += 1
-        if requests > settings.workers { checker.break_("\(requests) requests for \(settings.workers) workers") }
+        if requests > settings.workers { checker.violated("\(requests) requests for \(settings.workers) workers") }
         if inFlight[batch.destination] ?? 0 > max(1, settings.workers / 2) {
-            checker.break_("\(batch.destination) has more than half of the workers")
+            checker.violated("\(batch.destination) has more than half of the workers")
         }
         if paused.contains(batch.destination) || stream.settings.parkedBecause != nil {
-            checker.break_("\(batch.destination) is stopped, and sent to")
+            checker.violated("\(batch.destination) is stopped, and sent to")
         }
         // What is tested by itself may have been put together when more was allowed.
         mostBatch = max(mostBatch, settings.maxBatchBytes)
@@ -308,90 +308,5 @@ final class Simulation {
             commit.appended = commit.appended.map { .init(destination: $0.destination, events: $0.events.suffix(1)) }
         }
         touch { $0.committed(commit, handsOver: !withholds, now: $1) }
-    }
-
-    // MARK: What happens to it
-
-    private func draft(of stream: Scenario.Stream, isProof: Bool = false) -> ModelQueue.Draft {
-        let isKeyless = isProof || generator.chance(stream.keyless)
-        let key =
-            isKeyless
-            ? Scenario.Key(.none) : generator.chance(stream.hot) ? stream.keys[0] : generator.pick(stream.keys)
-        var count = isProof ? 9 : generator.int(stream.sizes)
-        if !isProof, generator.chance(stream.large) { count = (1 << 20) - key.key.bytes - generator.int(0...100) - 12 }
-        var data = [UInt8](repeating: 0x61, count: count)
-        let token = nextToken
-        nextToken += 1
-        for i in 0..<8 { data[i] = UInt8(truncatingIfNeeded: token >> (8 * UInt64(i))) }
-        var mark = SimulatedKinesis.Mark.fine
-        if !isProof, generator.chance(stream.poison) { mark = generator.chance(0.7) ? .poison : .refused }
-        data[8] = mark.rawValue
-        if mark == .poison { poisoned += 1 }
-        return ModelQueue.Draft(
-            destination: stream.id,
-            key: key.key,
-            lane: key.lane,
-            data: Payload(data),
-            isDamaged: !isProof && generator.chance(stream.damaged)
-        )
-    }
-
-    private func perform(_ deed: Scenario.Deed) {
-        log("\(deed)")
-        switch deed {
-        case .post(let stream, let count, let isAwaited):
-            let drafts = (0..<count).map { _ in draft(of: streams[stream]) }
-            if process != nil { queue.append(drafts, isAwaited: isAwaited) }
-        case .pause(let index):
-            paused.insert(streams[index].id)
-            touch { machine, _ in machine.paused(streams[index].id) }
-        case .resume(let index):
-            paused.remove(streams[index].id)
-            touch { machine, _ in machine.resumed(streams[index].id) }
-        case .park(let index): change(index) { $0.parkedBecause = "not in the configuration" }
-        case .unpark(let index): change(index) { $0.parkedBecause = nil }
-        case .reorder(let index, let ordering): change(index) { $0.ordering = ordering }
-        case .move(let index, let endpoint, let identity):
-            change(index) {
-                $0.endpoint = endpoint
-                $0.identity = identity
-            }
-        case .tune(let settings):
-            self.settings = settings
-            touch { machine, _ in machine.changed(settings: settings) }
-        case .remove(let index, let count, let cause):
-            if process != nil { queue.remove(streams[index].id, count: count, cause) }
-        case .crash(let downFor): crash(downFor: downFor)
-        case .sleep(let duration): world.leap(duration)
-        case .flush: touch { $0.flush(now: $1) }
-        case .renew(let identity): touch { $0.credentialsChanged(identity: identity, now: $1) }
-        case .reshard(let index, let count): kinesis.reshard(streams[index].destination, into: count)
-        }
-    }
-
-    private func change(_ index: Int, _ body: (inout DestinationSettings) -> Void) {
-        body(&streams[index].settings)
-        let (id, settings) = (streams[index].id, streams[index].settings)
-        touch { machine, _ in machine.changed(id, settings: settings) }
-    }
-
-    /// The faults are over, and nobody stops anything any more.
-    private func calmDown() {
-        log("calm")
-        kinesis.weather = []
-        queue.delays.loadFailure = 0
-        isCalm = true
-        calmSince = world.now
-        for index in streams.indices {
-            perform(.resume(index))
-            perform(.unpark(index))
-        }
-        if scenario.isPoisoned { proveOthers() }
-    }
-
-    /// A poison event is known only by others that are taken: they go on being posted.
-    private func proveOthers() {
-        if process != nil { queue.append(streams.map { draft(of: $0, isProof: true) }) }
-        world.after(.seconds(5)) { [unowned self] in if !isDone { proveOthers() } }
     }
 }

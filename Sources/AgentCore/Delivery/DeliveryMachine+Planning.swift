@@ -116,8 +116,7 @@ extension DeliveryMachine {
         let draft = state.draft(
             limits: settings,
             share: share,
-            mostEvents: mostEvents(of: state),
-            now: now
+            mostEvents: mostEvents(of: state)
         )
         for item in draft.oversize {
             state.outstanding += 1
@@ -140,6 +139,7 @@ extension DeliveryMachine {
         if isSick { sickAttempts += 1 }
         for gate in state.gates { gate.began(id) }
         state.requests += 1
+        state.lastRequestAt = now
         state.inFlight += draft.items.count
         if draft.group == nil { state.outstanding += draft.items.count }
         actions.append(.send(batch(id, of: state, draft.items)))

@@ -114,7 +114,7 @@ public struct DeliveryMachine: ~Copyable {
         for appended in commit.appended {
             guard let state = destinations[appended.destination] else { continue }
             let room = handsOver ? room(of: state, budget: budget) : 0
-            state.feed(appended.events, room: room, now: now)
+            state.feed(appended.events, room: room)
             if let last = appended.events.last?.id, !commit.awaited.isEmpty { state.hurryThrough = last }
         }
     }
@@ -131,7 +131,7 @@ public struct DeliveryMachine: ~Copyable {
     /// A load was answered.
     public mutating func loaded(_ result: LoadedEvents, now: Instant) {
         guard let state = destinations[result.destination] else { return }
-        for id in state.loaded(result, share: share, now: now) {
+        for id in state.loaded(result, share: share) {
             actions.append(
                 .deadLetter(
                     DeadLetter(

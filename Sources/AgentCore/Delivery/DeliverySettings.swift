@@ -4,7 +4,7 @@
 public struct DeliverySettings: Hashable, Sendable {
     /// Requests that may be under way at once, 1 or more.
     public var workers: Int
-    /// How long a batch that is not full waits for more events while a request of its destination is under way.
+    /// Requests of a destination that are not full begin no closer together than this.
     public var linger: Duration
     /// Data and keys of one request, in bytes before base64, at most ``KinesisLimits/requestBytes``. A larger record
     /// goes alone.

@@ -13,24 +13,37 @@ struct Draft {
 extension DestinationState {
     /// Events and bytes from which a batch is full.
     func isFull(_ limits: DeliverySettings) -> Bool {
-        fresh.count >= KinesisLimits.recordsPerRequest || freshBytes >= limits.maxBatchBytes
+        fresh.count + urgent.count >= KinesisLimits.recordsPerRequest || freshBytes >= limits.maxBatchBytes
     }
 
     /// Whether there is something to send, were all gates open; if it is only lingering, until when.
+    ///
+    /// Requests that are not full begin no closer together than the linger, so that the first event after a pause goes
+    /// at once, and a steady flow travels in few requests. What is tried again, somebody waits for, or has its key's
+    /// line behind it, does not linger.
     func readiness(now: Instant, limits: DeliverySettings) -> (isReady: Bool, lingersUntil: Instant?) {
-        if !urgent.isEmpty || isolation.hasGroup { return (true, nil) }
-        // While nothing else can prove anything, suspects are tried again whenever the gate lets a probe through.
-        guard let first = fresh.first else { return (gate.isShut && isolation.isExhausted, nil) }
-        if requests == 0 || first.id <= hurryThrough || isFull(limits) { return (true, nil) }
-        let due = freshSince + limits.linger
+        if isPressed || isolation.hasGroup { return (true, nil) }
+        guard let first = oldestReady else {
+            // While nothing else can prove anything, suspects are tried again whenever the gate lets a probe through.
+            return (gate.isShut && isolation.isExhausted, nil)
+        }
+        guard let lastRequestAt, first > hurryThrough, !isFull(limits) else { return (true, nil) }
+        let due = lastRequestAt + limits.linger
         return due <= now ? (true, nil) : (false, due)
+    }
+
+    private var oldestReady: EventID? {
+        guard let urgent = urgent.first?.id, let fresh = fresh.first?.id else {
+            return urgent.first?.id ?? fresh.first?.id
+        }
+        return min(urgent, fresh)
     }
 
     /// Takes the next batch out of the lines: urgent events first, then fresh ones; at most one event of an ordered
     /// key. May come back empty, when all that was met is blocked.
-    func draft(limits: DeliverySettings, share: Int, mostEvents: Int, now: Instant) -> Draft {
+    func draft(limits: DeliverySettings, share: Int, mostEvents: Int) -> Draft {
         if let group = isolation.takeGroup(alone: mostEvents == 1) { return Draft(items: group.items, group: group) }
-        var draft = draftOfLines(limits: limits, share: share, mostEvents: mostEvents, now: now)
+        var draft = draftOfLines(limits: limits, share: share, mostEvents: mostEvents)
         if draft.items.isEmpty, gate.isShut, isolation.isExhausted, let suspect = isolation.takeSuspect() {
             draft.items = suspect.items
             draft.group = suspect
@@ -38,7 +51,7 @@ extension DestinationState {
         return draft
     }
 
-    private func draftOfLines(limits: DeliverySettings, share: Int, mostEvents: Int, now: Instant) -> Draft {
+    private func draftOfLines(limits: DeliverySettings, share: Int, mostEvents: Int) -> Draft {
         var draft = Draft()
         var bytes = 0
         let most = min(mostEvents, KinesisLimits.recordsPerRequest)
@@ -62,6 +75,7 @@ extension DestinationState {
             if !item.key.isNone { keys[item.key]?.phase = .held }
             if item.id <= goneThrough { drop(item) } else { take(item) }
         }
+        if urgent.isEmpty { isPressed = false }
         while draft.items.count < most, let item = fresh.popFirst() {
             let recordBytes = item.recordBytes
             if item.id <= goneThrough {
@@ -77,7 +91,7 @@ extension DestinationState {
             }
             freshBytes -= recordBytes
         }
-        if fresh.isEmpty { freshBytes = 0 } else { freshSince = now }
+        if fresh.isEmpty { freshBytes = 0 }
         return draft
     }
 }

@@ -43,7 +43,7 @@ extension DestinationState {
     // MARK: Coming in
 
     /// Takes events of a commit where the destination is caught up and has room; else leaves them to a load.
-    func feed(_ events: [StoredEvent], room: Int, now: Instant) {
+    func feed(_ events: [StoredEvent], room: Int) {
         guard let first = events.first?.id, let last = events.last?.id, last > lastCommitted else { return }
         // A load may have met the commit before its report came here.
         let isNext = isCaughtUp && first > readThrough
@@ -54,11 +54,10 @@ extension DestinationState {
         guard bytes <= room else { return }
         grant = held + room
         readThrough = last
-        take(events, now: now)
+        take(events)
     }
 
-    private func take(_ events: [StoredEvent], now: Instant) {
-        if fresh.isEmpty { freshSince = now }
+    private func take(_ events: [StoredEvent]) {
         let spilled = lanes?.spilled ?? LaneSet()
         var bytes = 0
         let before = fresh.count
@@ -187,12 +186,12 @@ extension DestinationState {
     // MARK: Loaded
 
     /// - Returns: Events that are damaged, and are now outstanding as dead letters to be.
-    func loaded(_ result: LoadedEvents, share: Int, now: Instant) -> [EventID] {
+    func loaded(_ result: LoadedEvents, share: Int) -> [EventID] {
         guard let load = endLoad() else { return [] }
         guard !load.isVoid else { return [] }
         switch load.kind {
         case .scan:
-            take(result.events, now: now)
+            take(result.events)
             readThrough = max(readThrough, result.through)
             return bury(result.damaged)
         case .lanes(let lanes):
@@ -264,96 +263,5 @@ extension DestinationState {
             if keys[key]?.phase == .fetching { promote(key) }
         }
         return bury(dead)
-    }
-
-    // MARK: Giving memory back
-
-    /// Forgets all that is not under way; it is read again when it is wanted.
-    func giveBack() {
-        for item in fresh { charge(-item.cost) }
-        for item in urgent { charge(-item.cost) }
-        for item in isolation.items {
-            charge(-item.cost)
-            outstanding -= 1
-        }
-        while let timer = timers.popMin() {
-            if case .event(let item) = timer.what { charge(-item.cost) }
-        }
-        for key in keys.keys {
-            if let line = keys[key]?.waiting, !line.isEmpty {
-                for item in line { charge(-item.cost) }
-                keys[key]?.waiting = []
-            }
-        }
-        fresh = []
-        freshBytes = 0
-        urgent = []
-        fetchQueue = []
-        isolation.clear()
-        waitingCount = 0
-        waitingBytes = 0
-        lanes = nil
-        pendingLoad?.isVoid = true
-        needsRescan = true
-    }
-
-    private func startOver() {
-        needsRescan = false
-        keys = [:]
-        readThrough = goneThrough
-    }
-
-    // MARK: Lanes
-
-    /// Forgets the blocked events of the lane that has most of them, but for the heads of its keys.
-    func spillFullestLane() {
-        if settings.ordering == .none, !isCrowded {
-            // Only where every event that is under way has its key on record can a lane be read apart.
-            isCrowded = true
-            return giveBack()
-        }
-        if lanes == nil { countLanes() }
-        guard let lane = lanes?.fullest else { return }
-        var oldest: EventID?
-        for (key, state) in keys where state.lane == lane && !state.waiting.isEmpty {
-            let keepsHead = state.phase == .backingOff || state.phase == .fetching
-            var line = state.waiting
-            let head = keepsHead ? line.popFirst() : nil
-            for item in line {
-                charge(-item.cost)
-                waitingBytes -= item.cost
-                waitingCount -= 1
-                lanes?.waiting[Int(lane)] -= 1
-            }
-            if let first = line.first?.id { oldest = min(first, oldest ?? first) }
-            keys[key]?.waiting = head.map { [$0] } ?? []
-        }
-        // What of the lane was read and not yet looked at goes too: it would overtake what was just forgotten.
-        if !fresh.isEmpty {
-            var kept: Deque<Item> = []
-            kept.reserveCapacity(fresh.count)
-            for item in fresh {
-                if !item.key.isNone, item.key.lane == lane {
-                    charge(-item.cost)
-                    freshBytes -= item.recordBytes
-                    oldest = min(item.id, oldest ?? item.id)
-                } else {
-                    kept.append(item)
-                }
-            }
-            fresh = kept
-        }
-        if let oldest { lanes?.spill(lane, resumeAfter: EventID(oldest.rawValue - 1)) }
-    }
-
-    private func countLanes() {
-        var table = LaneTable()
-        for (key, state) in keys {
-            let lane = key.lane
-            keys[key] = KeyState(phase: state.phase, waiting: state.waiting, lane: lane)
-            table.keys[Int(lane)] += 1
-            table.waiting[Int(lane)] += state.waiting.count
-        }
-        lanes = table
     }
 }

@@ -53,9 +53,12 @@ final class DestinationState {
     // What is here.
     var fresh: Deque<Item> = []
     var freshBytes = 0
-    var freshSince = Instant.zero
     /// Heads of keys that came free, and events to be tried again: nothing is to be waited for.
     var urgent: Deque<Item> = []
+    /// Some of the urgent ones do not linger.
+    var isPressed = false
+    /// When the last request began.
+    var lastRequestAt: Instant?
     var keys: [EventKey: KeyState] = [:]
     var waitingCount = 0
     var waitingBytes = 0
@@ -197,6 +200,8 @@ final class DestinationState {
             keys[key]?.phase = .queued
             takeFirst(of: key)
             urgent.append(head)
+            // A key that has more events waits a round trip for each: not longer.
+            if keys[key]?.waiting.isEmpty == false { isPressed = true }
         }
     }
 
@@ -227,6 +232,7 @@ final class DestinationState {
     func restore(_ item: Item) {
         if keys[item.key] != nil { keys[item.key]?.phase = .queued }
         urgent.append(item)
+        isPressed = true
     }
 
     func fireTimers(now: Instant) {
@@ -236,6 +242,7 @@ final class DestinationState {
             case .event(let item): urgent.append(item)
             case .key(let key): if keys[key]?.phase == .backingOff { promote(key) }
             }
+            isPressed = true
         }
     }
 

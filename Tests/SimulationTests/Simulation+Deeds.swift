@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import AgentCore
+
+// What happens to the process: events, pauses, other settings, crashes, sleep, and in the end calm.
+
+extension Simulation {
+    func draft(of stream: Scenario.Stream, isProof: Bool = false) -> ModelQueue.Draft {
+        let isKeyless = isProof || generator.chance(stream.keyless)
+        let key =
+            isKeyless
+            ? Scenario.Key(.none) : generator.chance(stream.hot) ? stream.keys[0] : generator.pick(stream.keys)
+        var count = isProof ? 9 : generator.int(stream.sizes)
+        if !isProof, generator.chance(stream.large) { count = (1 << 20) - key.key.bytes - generator.int(0...100) - 12 }
+        var data = [UInt8](repeating: 0x61, count: count)
+        let token = nextToken
+        nextToken += 1
+        for i in 0..<8 { data[i] = UInt8(truncatingIfNeeded: token >> (8 * UInt64(i))) }
+        var mark = SimulatedKinesis.Mark.fine
+        if !isProof, generator.chance(stream.poison) { mark = generator.chance(0.7) ? .poison : .refused }
+        data[8] = mark.rawValue
+        if mark == .poison { poisoned += 1 }
+        return ModelQueue.Draft(
+            destination: stream.id,
+            key: key.key,
+            lane: key.lane,
+            data: Payload(data),
+            isDamaged: !isProof && generator.chance(stream.damaged)
+        )
+    }
+
+    func perform(_ deed: Scenario.Deed) {
+        log("\(deed)")
+        switch deed {
+        case .post(let stream, let count, let isAwaited):
+            let drafts = (0..<count).map { _ in draft(of: streams[stream]) }
+            if process != nil { queue.append(drafts, isAwaited: isAwaited) }
+        case .pause(let index):
+            paused.insert(streams[index].id)
+            touch { machine, _ in machine.paused(streams[index].id) }
+        case .resume(let index):
+            paused.remove(streams[index].id)
+            touch { machine, _ in machine.resumed(streams[index].id) }
+        case .park(let index): change(index) { $0.parkedBecause = "not in the configuration" }
+        case .unpark(let index): change(index) { $0.parkedBecause = nil }
+        case .reorder(let index, let ordering): change(index) { $0.ordering = ordering }
+        case .move(let index, let endpoint, let identity):
+            change(index) {
+                $0.endpoint = endpoint
+                $0.identity = identity
+            }
+        case .tune(let settings):
+            self.settings = settings
+            touch { machine, _ in machine.changed(settings: settings) }
+        case .remove(let index, let count, let cause):
+            if process != nil { queue.remove(streams[index].id, count: count, cause) }
+        case .crash(let downFor): crash(downFor: downFor)
+        case .sleep(let duration): world.leap(duration)
+        case .flush: touch { $0.flush(now: $1) }
+        case .renew(let identity): touch { $0.credentialsChanged(identity: identity, now: $1) }
+        case .reshard(let index, let count): kinesis.reshard(streams[index].destination, into: count)
+        }
+    }
+
+    private func change(_ index: Int, _ body: (inout DestinationSettings) -> Void) {
+        body(&streams[index].settings)
+        let (id, settings) = (streams[index].id, streams[index].settings)
+        touch { machine, _ in machine.changed(id, settings: settings) }
+    }
+
+    /// The faults are over, and nobody stops anything any more.
+    func calmDown() {
+        log("calm")
+        kinesis.weather = []
+        queue.delays.loadFailure = 0
+        isCalm = true
+        calmSince = world.now
+        for index in streams.indices {
+            perform(.resume(index))
+            perform(.unpark(index))
+        }
+        if scenario.isPoisoned { proveOthers() }
+    }
+
+    /// A poison event is known only by others that are taken: they go on being posted.
+    private func proveOthers() {
+        if process != nil { queue.append(streams.map { draft(of: $0, isProof: true) }) }
+        world.after(.seconds(5)) { [unowned self] in if !isDone { proveOthers() } }
+    }
+}
