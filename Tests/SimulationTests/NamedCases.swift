@@ -65,6 +65,16 @@ struct NamedCases {
         #expect(Simulation(scenario).run() == nil)
     }
 
+    @Test(arguments: 1...5 as ClosedRange<UInt64>)
+    func aLargeEventAmongManyDestinationsIsReadOnce(seed: UInt64) {
+        let streams = (1...12).map { Self.stream($0, keys: 1, sizes: 500...3000, large: $0 == 6 ? 0.1 : 0) }
+        var scenario = Self.scenario(seed, streams, memory: 1 << 20, backlog: 60)
+        scenario.queue.snapshotMS = 0...0
+        scenario.queue.deliveryMS = 0...0
+        scenario.weather = [Self.storm(.hangs, from: 200, until: 15_000)]
+        #expect(Simulation(scenario).run() == nil)
+    }
+
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func whatIsCommittedWhileALaneIsReadIsSentOnce(seed: UInt64) {
         var scenario = Self.scenario(seed, [Self.stream(keys: 5)], references: 8, backlog: 100)

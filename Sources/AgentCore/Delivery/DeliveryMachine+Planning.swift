@@ -47,7 +47,7 @@ extension DeliveryMachine {
     private mutating func boundMemory() {
         guard ledger.held > settings.memoryBytes / 8 * 7 else { return }
         let most = budget * 2
-        for state in turns where state.held > most && state.grant >= most && state.outstanding == 0 {
+        for state in turns where state.held > most && state.held <= state.grant && state.outstanding == 0 {
             state.giveBack()
         }
     }
