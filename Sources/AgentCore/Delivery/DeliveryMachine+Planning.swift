@@ -25,21 +25,15 @@ extension DeliveryMachine {
     // MARK: Bounds
 
     private mutating func boundReferences() {
-        for state in turns {
-            while state.waitingCount > settings.maxReferences {
-                let before = state.waitingCount
-                state.spillFullestLane()
-                // What is left are heads, one a key.
-                if state.waitingCount == before { break }
-            }
-        }
+        for state in turns { state.boundReferences(to: settings.maxReferences) }
         // All destinations together may remember four times what one may.
+        let most = settings.maxReferences * 4
         var total = references
-        while total > settings.maxReferences * 4, let worst = turns.max(by: { $0.waitingCount < $1.waitingCount }) {
-            worst.spillFullestLane()
-            let left = references
-            if left == total { break }
-            total = left
+        guard total > most else { return }
+        for state in turns.sorted(by: { $0.waitingCount > $1.waitingCount }) where total > most {
+            total -= state.waitingCount
+            state.boundReferences(to: max(0, most - total))
+            total += state.waitingCount
         }
     }
 

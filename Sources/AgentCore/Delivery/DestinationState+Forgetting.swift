@@ -43,15 +43,24 @@ extension DestinationState {
 
     // MARK: Lanes
 
-    /// Forgets the blocked events of the lane that has most of them, but for the heads of its keys.
-    func spillFullestLane() {
+    /// Forgets blocked events, lane by lane, the fullest first, until there are no more than `most`; what is left then
+    /// above that are heads of keys, which are never forgotten.
+    func boundReferences(to most: Int) {
+        var spared = LaneSet()
+        while waitingCount > most, spillFullestLane(sparing: &spared) {}
+    }
+
+    /// - Returns: Whether another lane may have some.
+    private func spillFullestLane(sparing spared: inout LaneSet) -> Bool {
         if settings.ordering == .none, !isCrowded {
             // Only where every event that is under way has its key on record can a lane be read apart.
             isCrowded = true
-            return giveBack()
+            giveBack()
+            return false
         }
         if lanes == nil { countLanes() }
-        guard let lane = lanes?.fullest else { return }
+        guard let lane = lanes?.fullest(but: spared) else { return false }
+        spared.insert(lane)
         var oldest: EventID?
         for (key, state) in keys where state.lane == lane && !state.waiting.isEmpty {
             let keepsHead = state.phase == .backingOff || state.phase == .fetching
@@ -82,6 +91,7 @@ extension DestinationState {
             fresh = kept
         }
         if let oldest { lanes?.spill(lane, resumeAfter: EventID(oldest.rawValue - 1)) }
+        return true
     }
 
     private func countLanes() {

@@ -10,11 +10,13 @@ struct LaneTable {
     private(set) var spilled = LaneSet()
     private var resume: [Lane: EventID] = [:]
 
-    /// The lane that holds most of the blocked events.
-    var fullest: Lane {
-        var best = 0
-        for lane in 1..<256 where waiting[lane] > waiting[best] { best = lane }
-        return Lane(best)
+    /// The lane that holds most of the blocked events; `nil` where none but `spared` holds any.
+    func fullest(but spared: LaneSet) -> Lane? {
+        var best: Lane?
+        for lane in 0...255 as ClosedRange<Lane> where waiting[Int(lane)] > 0 && !spared.contains(lane) {
+            if waiting[Int(lane)] > best.map({ waiting[Int($0)] }) ?? 0 { best = lane }
+        }
+        return best
     }
 
     mutating func spill(_ lane: Lane, resumeAfter id: EventID) {
