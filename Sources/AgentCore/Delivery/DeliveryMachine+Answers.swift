@@ -25,7 +25,7 @@ extension DeliveryMachine {
 
     private mutating func judgeRecords(_ attempt: Attempt, _ records: [RecordOutcome], now: Instant) {
         let state = attempt.destination
-        for gate in [state.endpoint, state.identity] { _ = gate.succeeded(now: now) }
+        for gate in [state.endpoint, state.identity] { open(gate, of: state, now: now) }
         var delivered: (ids: [EventID], keys: [EventKey]) = ([], [])
         delivered.ids.reserveCapacity(records.count)
         delivered.keys.reserveCapacity(records.count)
@@ -64,7 +64,7 @@ extension DeliveryMachine {
         if let fault = parking ?? throttling {
             shut(state.gate, of: state, fault, began: attempt.began, retryAfter: nil)
         } else {
-            open(state, now: now)
+            open(state.gate, of: state, now: now)
         }
         if !delivered.ids.isEmpty {
             settle(delivered.ids, delivered.keys, of: state)
@@ -156,7 +156,7 @@ extension DeliveryMachine {
     private mutating func suspect(_ attempt: Attempt, _ fault: Fault, now: Instant) {
         let state = attempt.destination
         // The endpoint knows us and answers.
-        for gate in [state.endpoint, state.identity] { _ = gate.succeeded(now: now) }
+        for gate in [state.endpoint, state.identity] { open(gate, of: state, now: now) }
         state.retries += attempt.items.count
         state.isolationFault = fault
         let group = attempt.group ?? Isolation.Group(items: attempt.items)
@@ -186,8 +186,8 @@ extension DeliveryMachine {
         }
     }
 
-    private mutating func open(_ state: DestinationState, now: Instant) {
-        if let outage = state.gate.succeeded(now: now) {
+    private mutating func open(_ gate: Gate, of state: DestinationState, now: Instant) {
+        if let outage = gate.succeeded(now: now) {
             actions.append(.report(.recovered(state.destination, after: outage)))
         }
     }

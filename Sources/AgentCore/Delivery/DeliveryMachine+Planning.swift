@@ -49,14 +49,23 @@ extension DeliveryMachine {
     // MARK: Sending
 
     private mutating func planSends(now: Instant) {
+        outwait(now: now)
         // Sick ones first, as long as they have no worker at all: else a busy agent would never find them well again.
         markLate(now: now)
-        if sickAttempts == 0 { sendOnce(.sick, now: now) }
+        if sickAttempts == 0 { sendSick(now: now) }
         while attempts.count < settings.workers, sendOnce(.well, now: now) {}
         while attempts.count < settings.workers, sickAttempts + lateAttempts < settings.workersOfLate,
             sendLate(now: now)
         {}
-        while attempts.count < settings.workers, sickAttempts < settings.workersOfSick, sendOnce(.sick, now: now) {}
+        while attempts.count < settings.workers, sickAttempts < settings.workersOfSick, sendSick(now: now) {}
+    }
+
+    /// What hangs does not count against those that share an endpoint or an identity with it.
+    private mutating func outwait(now: Instant) {
+        for (id, attempt) in attempts where !attempt.isOutwaited && now - attempt.began >= settings.suspectAfter {
+            attempts[id]?.isOutwaited = true
+            for gate in attempt.gates where gate !== attempt.destination.gate { gate.outwaited(id) }
+        }
     }
 
     /// Finds the destinations of which nothing was heard for long: what is sent to them may hang.
@@ -72,15 +81,19 @@ extension DeliveryMachine {
     @discardableResult
     private mutating func sendOnce(_ standing: Standing, now: Instant) -> Bool {
         guard attempts.count < settings.workers else { return false }
+        let next = turn[standing] ?? 0
         for offset in 0..<turns.count {
-            let index = (turn + offset) % turns.count
+            let index = (next + offset) % turns.count
             let state = turns[index]
             guard state.standing == standing, maySend(state, now: now), send(state, now: now) else { continue }
-            turn = (index + 1) % turns.count
+            turn[standing] = (index + 1) % turns.count
             return true
         }
         return false
     }
+
+    @discardableResult
+    private mutating func sendSick(now: Instant) -> Bool { sendOnce(.untried, now: now) || sendOnce(.sick, now: now) }
 
     /// Asks the one of the late that was heard of last, with one request: those that hang were heard of before those
     /// that only had no worker.
@@ -197,13 +210,22 @@ extension DeliveryMachine {
 
     /// Takes workers back from requests that hang, when a healthy destination wants them.
     private mutating func planCancels(now: Instant) {
-        guard isCrowded, wantsWorker(now: now) else { return }
         let suspects = attempts.filter { now - $0.value.began >= settings.suspectAfter }
-        var excess = suspects.count - settings.workersOfSick
-        excess = max(excess, settings.workers == 1 && !suspects.isEmpty ? 1 : 0)
-        guard excess > 0 else { return }
-        for (id, attempt) in suspects.sorted(by: { $0.value.began < $1.value.began }).prefix(excess)
-        where !attempt.isCancelled {
+        guard !suspects.isEmpty else { return }
+        if isCrowded, wantsWorker(now: now) {
+            let excess = max(suspects.count - settings.workersOfSick, settings.workers == 1 ? 1 : 0)
+            cancel(suspects.sorted { $0.value.began < $1.value.began }.prefix(excess).map(\.key))
+        }
+        // Those that were never tried have no other workers than the sick.
+        if sickAttempts >= settings.workersOfSick,
+            turns.contains(where: { $0.standing == .untried && maySend($0, now: now) })
+        {
+            cancel(suspects.filter(\.value.isSick).map(\.key))
+        }
+    }
+
+    private mutating func cancel(_ ids: [AttemptID]) {
+        for id in ids where attempts[id]?.isCancelled == false {
             attempts[id]?.isCancelled = true
             actions.append(.cancel(id))
         }
@@ -235,11 +257,9 @@ extension DeliveryMachine {
             let opening = state.gates.compactMap { $0.opensAt(for: state.id) }.max()
             if let opening, opening > now { wake = min(wake, opening) }
         }
-        if isCrowded, wantsWorker(now: now) {
-            for attempt in attempts.values where !attempt.isCancelled {
-                let due = attempt.began + settings.suspectAfter
-                if due > now { wake = min(wake, due) }
-            }
+        // Then it is outwaited, and may be cancelled.
+        for attempt in attempts.values where !attempt.isOutwaited {
+            wake = min(wake, attempt.began + settings.suspectAfter)
         }
         return wake
     }

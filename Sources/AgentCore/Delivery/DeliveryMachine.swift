@@ -23,7 +23,8 @@ public struct DeliveryMachine: ~Copyable {
     var destinations: [DestinationID: DestinationState] = [:]
     /// In the order in which they take turns.
     var turns: [DestinationState] = []
-    var turn = 0
+    /// Whose turn it is next among those of a standing.
+    var turn: [Standing: Int] = [:]
     var endpoints: [String: Gate] = [:]
     var identities: [String: Gate] = [:]
     var attempts: [AttemptID: Attempt] = [:]
@@ -47,6 +48,8 @@ public struct DeliveryMachine: ~Copyable {
         /// Those that it passed, which may not be its destination's any more.
         let gates: [Gate]
         var isCancelled = false
+        /// Was without an answer for so long that it may hang.
+        var isOutwaited = false
     }
 
     public init(settings: DeliverySettings, seed: UInt64) {
@@ -198,14 +201,14 @@ public struct DeliveryMachine: ~Copyable {
 
     private mutating func endpoint(_ name: String) -> Gate {
         if let gate = endpoints[name] { return gate }
-        let gate = Gate()
+        let gate = Gate(window: Gate.widest)
         endpoints[name] = gate
         return gate
     }
 
     private mutating func identity(_ name: String) -> Gate {
         if let gate = identities[name] { return gate }
-        let gate = Gate()
+        let gate = Gate(window: Gate.widest)
         identities[name] = gate
         return gate
     }

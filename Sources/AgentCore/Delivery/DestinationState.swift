@@ -14,6 +14,8 @@ enum Standing {
     case well
     /// It was not heard of for some time, so that a request of it may hang. One answer makes it well.
     case late
+    /// Nothing was ever heard of it. It counts as sick, and comes before those that are known to be.
+    case untried
     case sick
 }
 
@@ -116,7 +118,8 @@ final class DestinationState {
     var isSick: Bool { gate.isSick || endpoint.isSick || identity.isSick }
     /// Everything committed was read.
     var isRead: Bool { readThrough >= lastCommitted && !needsRescan }
-    var standing: Standing { isSick ? .sick : isLate ? .late : .well }
+    var isShut: Bool { gate.isShut || endpoint.isShut || identity.isShut }
+    var standing: Standing { isShut ? .sick : isSick ? .untried : isLate ? .late : .well }
     var isCaughtUp: Bool { isRead && pendingLoad == nil }
     var isIdle: Bool { fresh.isEmpty && urgent.isEmpty && outstanding == 0 && waitingCount == 0 && timers.isEmpty }
 

@@ -14,13 +14,21 @@ final class Gate {
     private(set) var lastSuccess: Instant?
     /// Who failed here since the gate was shut: the others need not wait for `until`, as the fault may not be theirs.
     private var faulted: Set<DestinationID> = []
-    private var window = 1
-    private var inFlight = 0
+    private var window: Int
+    /// Those of which an answer may still be near.
+    private var inFlight: Set<AttemptID> = []
     private var probe: AttemptID?
+
+    /// - Parameter window: Requests that may be under way before the first answer. What many destinations share starts
+    ///   wide: nothing is known against it, and the first of them may hang.
+    init(window: Int = 1) { self.window = window }
+
+    static let widest = 1024
 
     var isShut: Bool { failures > 0 }
     /// Shut, or never yet seen to work.
-    var isSick: Bool { isShut || lastSuccess == nil }
+    var isSick: Bool { isShut || isUntried }
+    var isUntried: Bool { !isShut && lastSuccess == nil }
     /// Whether only somebody's action will open it.
     var isParked: Bool { isShut && fault?.disposition.parks == true }
     /// Shut for long enough that what waits behind it should not hold memory. (Where single records are refused, the
@@ -28,7 +36,7 @@ final class Gate {
     var isDormant: Bool { (isParked || failures >= 4) && fault?.disposition != .record }
 
     func permits(_ destination: DestinationID, now: Instant) -> Bool {
-        guard isShut else { return inFlight < window }
+        guard isShut else { return inFlight.count < window }
         return probe == nil && (now >= until || !faulted.contains(destination))
     }
 
@@ -38,20 +46,23 @@ final class Gate {
     }
 
     func began(_ attempt: AttemptID) {
-        inFlight += 1
+        inFlight.insert(attempt)
         if isShut { probe = attempt }
     }
 
     func ended(_ attempt: AttemptID) {
-        inFlight -= 1
+        inFlight.remove(attempt)
         if probe == attempt { probe = nil }
     }
+
+    /// The attempt may hang: others need not wait for it.
+    func outwaited(_ attempt: AttemptID) { inFlight.remove(attempt) }
 
     /// - Returns: how long the gate was shut, where this opened it.
     func succeeded(now: Instant) -> Duration? {
         lastSuccess = now
         guard isShut else {
-            window = min(window * 2, 1024)
+            window = min(window * 2, Self.widest)
             return nil
         }
         failures = 0
