@@ -23,9 +23,11 @@ need_libraries() { need_packages libsqlite3-dev libcurl4-openssl-dev libsystemd-
 release_flags=(-c release --static-swift-stdlib -Xlinker --gc-sections)
 build_release() {
     say "Building the programs"
-    local product
+    local product quiet=()
+    # A line for each file is of use only to somebody who watches.
+    [ -t 2 ] || quiet=(--quiet)
     for product in agentd agentctl kinesis-local agent-bench; do
-        swift build "${release_flags[@]}" --product "$product" >&2
+        swift build "${release_flags[@]}" "${quiet[@]}" --product "$product" >&2
     done
 }
 release_folder() { swift build "${release_flags[@]}" --show-bin-path; }

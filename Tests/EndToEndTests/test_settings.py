@@ -69,6 +69,47 @@ name = "clicks"
     assert "clicks" in lines[-1]
 
 
+BAD = [
+    ("[queue]\nmax_bytes = -1", 2, "queue.max_bytes"),
+    ('[queue]\nmax_bytes = "4 Gigs"', 2, "queue.max_bytes"),
+    ('[queue]\nmax_bytes = "1 KiB"', 2, "queue.max_bytes"),
+    ("[queue]\nmax_bytes = 1.5", 2, "queue.max_bytes"),
+    ('[queue]\nwhen_full = "drop-newest"', 2, "queue.when_full"),
+    ('[queue]\ndurability = "none"', 2, "queue.durability"),
+    ('[queue]\npath = "relative.db"', 2, "queue.path"),
+    ("[queue]\npath = 7", 2, "queue.path"),
+    ('[listen]\nhttp = "127.0.0.1"', 2, "listen.http"),
+    ('[listen]\nhttp = "127.0.0.1:70000"', 2, "listen.http"),
+    (f'[listen]\nsocket = "/{"s" * 108}"', 2, "listen.socket"),
+    ('[listen]\nhttp = ""\nsocket = ""', 3, "listen.socket"),
+    ('[listen]\nallowed_hosts = "a"', 2, "listen.allowed_hosts"),
+    ('[delivery]\nlinger = 50', 2, "delivery.linger"),
+    ('[delivery]\nmax_batch_bytes = "11 MiB"', 2, "delivery.max_batch_bytes"),
+    ('[aws]\nendpoint = "127.0.0.1:4567"', 2, "aws.endpoint"),
+    ('[aws]\nendpoint = "http://127.0.0.1:4567/path"', 2, "aws.endpoint"),
+    ('[aws]\nsecret_access_key = "x"', 2, "aws.secret_access_key"),
+    ('[streams]\naccept = "some"', 2, "streams.accept"),
+    ('[stream]\nname = "clicks"', 1, "[[stream]]"),
+    ('[[stream]]\nname = "no name"', 2, "name"),
+    ('[[stream]]\nname = "a"\npartition_key = "user"', 3, "partition_key"),
+    ('[[stream]]\nname = "a"\nordering = "strict"', 3, "not available yet"),
+    ('[[stream]]\nname = "a"\nendpoint = "ftp://x"', 3, "endpoint"),
+    ('[log]\nlevel = "loud"', 2, "log.level"),
+    ("[qeue]", 1, "queue"),
+    ('[queue]\npath = "/a"\npath = "/b"', 3, ""),
+    ("queue = 1", 1, "queue"),
+    ("\x00", 1, ""),
+]
+
+
+@pytest.mark.parametrize("text, line, words", BAD)
+def test_bad_settings_are_named_with_their_place(tmp_path, text, line, words):
+    status, output, errors = check(tmp_path, text + "\n")
+    assert status == 78 and output == ""
+    (fault,) = errors.splitlines()
+    assert fault.startswith(f"{tmp_path}/agent.conf:{line}:") and words in fault, fault
+
+
 def test_a_fault_of_the_syntax_has_line_and_column(tmp_path):
     status, _, errors = check(tmp_path, '[queue]\npath = "a\n')
     assert status == 78 and "agent.conf:2:" in errors
