@@ -1,7 +1,7 @@
 # Shared by the scripts beside it; sourced by bash.
 
 # Says what is being done, on standard error.
-say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+say() { if [ -t 2 ]; then printf '\033[1m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi; }
 
 # Installs the Debian packages that are missing, if this user may.
 need_packages() {

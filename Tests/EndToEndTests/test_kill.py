@@ -105,6 +105,8 @@ def test_what_was_acknowledged_survives_kills(start_kinesis_local, make_agent, s
     kinesis_local.add_faults(
         {"action": "delay", "delay_ms": 10},
         {"action": "fail_record", "probability": 0.01},
+        {"action": "reset", "stored": True, "probability": 0.01},
+        {"action": "reset_unread", "probability": 0.01},
     )
     agent = make_agent(kinesis_local.endpoint, [{"name": "events", "partition_key": "/k"}])
     generator = random.Random(seed)

@@ -79,6 +79,7 @@ def test_order_survives_lost_answers_and_resharding(start_kinesis_local, start_a
     agent.wait_for_stream(lambda s: s["delivered"] > 1000, "delivery goes on after a split", within=120)
     kinesis_local.reshard("events", merge=["shardId-000000000002", "shardId-000000000003"])
     post_interleaved(agent, ["late"], 50, seed)
+    agent.wait_for_stream(lambda s: s["delivered"] > 2300, "delivery goes on after a merge", within=120)
     # What remains are the backoffs of an endpoint that fails every fourth time.
     kinesis_local.clear_faults()
     agent.wait_empty(within=120)
