@@ -197,7 +197,14 @@ extension DeliveryMachine {
         for state in turns where state.pendingLoad == nil {
             if state.isCrowded, state.isDrained { state.isCrowded = false }
             let room = room(of: state, budget: budget)
-            if let load = state.nextLoad(room: room, share: share, isProbe: state.isDormant, now: now) {
+            let load = state.nextLoad(
+                room: room,
+                share: share,
+                mostReferences: settings.maxReferences,
+                isProbe: state.isDormant,
+                now: now
+            )
+            if let load {
                 actions.append(.load(load))
             } else if !state.gate.isShut, state.hasOnlySuspects, let fault = state.isolationFault {
                 // More likely the stream's fault, or ours, than that of each record.

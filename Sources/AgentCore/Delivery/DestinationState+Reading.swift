@@ -33,6 +33,7 @@ extension DestinationState {
     /// A destination with fewer fresh events than this reads on.
     private static let lowWater = 1500
     private static let eventsPerScan = 2000
+    private static let keysEnough = 256
     private static let bytesPerLoad = 1 << 20
     private static let eventsPerProbe = 10
     private static let bytesPerProbe = 64 << 10
@@ -77,14 +78,16 @@ extension DestinationState {
     /// The load that is wanted next, if any; it counts as under way.
     ///
     /// - Parameter share: What it may hold by rights, in bytes; `room` may be less, as others hold more than theirs.
-    func nextLoad(room: Int, share: Int, isProbe: Bool, now: Instant) -> LoadRequest? {
+    func nextLoad(room: Int, share: Int, mostReferences: Int, isProbe: Bool, now: Instant) -> LoadRequest? {
         guard pendingLoad == nil, !isStopped, now >= loadsAgainAt else { return nil }
-        guard let load = wantedLoad(room: room, share: share, isProbe: isProbe) else { return nil }
+        guard let load = wantedLoad(room: room, share: share, mostReferences: mostReferences, isProbe: isProbe) else {
+            return nil
+        }
         grant = held + room
         return load
     }
 
-    private func wantedLoad(room: Int, share: Int, isProbe: Bool) -> LoadRequest? {
+    private func wantedLoad(room: Int, share: Int, mostReferences: Int, isProbe: Bool) -> LoadRequest? {
         if needsRescan {
             guard outstanding == 0 else { return nil }
             startOver()
@@ -104,10 +107,16 @@ extension DestinationState {
             let what = LoadRequest.What.scan(after: after, skipping: LaneSet(), only: lanes)
             return load(.lanes(lanes), what, room: min(room, Self.bytesPerLoad), mostEvents: Self.eventsPerFetch)
         }
-        if readThrough < lastCommitted, fresh.count < Self.lowWater {
+        if readThrough < lastCommitted, fresh.count < Self.lowWater, !hasLinesEnough(mostReferences) {
             return scan(room: min(room, Self.bytesPerLoad), mostEvents: Self.eventsPerScan)
         }
         return nextFetch(room: room)
+    }
+
+    /// Whether what is blocked comes free by itself, in lines of many keys: then reading on would only lengthen the
+    /// lines. (Keys that back off do not count: others are to be found behind them.)
+    private func hasLinesEnough(_ mostReferences: Int) -> Bool {
+        waitingCount >= mostReferences / 4 && keys.count - timers.count >= Self.keysEnough
     }
 
     /// Whether it may load one event however little room there is: what it holds waits for nothing but that, or for the

@@ -83,7 +83,7 @@ final class WriteConnection {
         try connection.execute(
             """
             PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF; PRAGMA wal_autocheckpoint = 0;
-            PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2500; PRAGMA journal_size_limit = \(limit);
+            PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000; PRAGMA journal_size_limit = \(limit);
             PRAGMA trusted_schema = OFF
             """
         )

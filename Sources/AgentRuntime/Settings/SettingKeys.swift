@@ -196,8 +196,8 @@ extension SettingKey where Root == Settings {
             \.delivery.linger,
             .zero ... .seconds(60),
             about: """
-                How long an event may wait for others to share a request, while the stream already has one under way. \
-                It delays neither retries nor the first event after a pause.
+                How long an event may wait for others to share a request: those of a stream that are not full begin no \
+                closer together. It delays neither retries nor the first event after a pause.
                 """,
             risk: "Nothing is lost. Longer means fewer requests and older events."
         ),
