@@ -34,7 +34,7 @@ def test_credentials_that_appear_later(kinesis_local, start_agent):
     for n in range(20):
         assert poster.post("events", b"%d" % n, key="k").status == 202
     error = parked(agent, "no_credentials")
-    assert "~/.aws/credentials" in error["remedy"] or "credentials" in error["remedy"]
+    assert "credentials" in error["remedy"]
     # No credentials means no attempt.
     assert kinesis_local.stats()["requests"].get("PutRecords", 0) == 0
     agent.restart()
@@ -50,17 +50,17 @@ def test_credentials_that_appear_later(kinesis_local, start_agent):
     "key, secret, code",
     [
         ("AKIAWRONG", SECRET_KEY, "UnrecognizedClientException"),
-        (ACCESS_KEY, "wrong", "InvalidSignatureException"),
+        (ACCESS_KEY, "not-the-secret", "InvalidSignatureException"),
     ],
 )
-def test_wrong_credentials_that_are_corrected(kinesis_local, start_agent, make_agent, key, secret, code):
+def test_wrong_credentials_that_are_corrected(kinesis_local, make_agent, key, secret, code):
     agent = make_agent(kinesis_local.endpoint, environment=NONE)
     write_profile(agent, key, secret)
     agent.start()
     assert Poster(agent).post("events", b"event").status == 202
     error = parked(agent, code)
     assert "credentials" in error["remedy"]
-    assert secret == SECRET_KEY or secret not in agent.log().split("secret")
+    assert "not-the-secret" not in agent.log() + str(error)
     write_profile(agent)
     agent.wait_empty(within=60)
 
@@ -74,7 +74,8 @@ def test_credentials_that_are_rotated(start_kinesis_local, make_agent):
     assert poster.post("events", b"1").status == 202
     agent.wait_empty()
     # The old ones end, and the new ones come a little later.
-    kinesis_local.control("PUT", "access-key", {"access_key": "AKIANEW", "secret_key": "new", "session_token": "second"})
+    renewed = {"access_key": "AKIANEW", "secret_key": "new", "session_token": "second"}
+    kinesis_local.control("PUT", "access-key", renewed)
     assert poster.post("events", b"2").status == 202
     parked(agent, "UnrecognizedClientException")
     write_profile(agent, "AKIANEW", "new", name="edge", token="second")

@@ -85,7 +85,7 @@ class Agent:
         if self.process.poll() is not None:
             raise AssertionError(f"agentd ended with {self.process.returncode}:\n{self.log()[-4000:]}")
         # The control socket is opened last.
-        return subprocess.run([program("agentctl"), "status", "--control", self.control], capture_output=True).returncode == 0
+        return self.ctl("status").returncode == 0
 
     def kill(self):
         """As a power cut of the process: nothing is flushed, nobody is told."""

@@ -30,9 +30,8 @@ def curl(url, *arguments, data=None, unix_socket=None):
         command += ["--data-binary", "@-"]
     done = subprocess.run([*command, url], input=data or b"", capture_output=True, timeout=40)
     assert done.returncode == 0, done.stderr.decode()
-    answer = parse_answers(done.stdout)[-1]
-    # What curl was told while it waited to send.
-    return answer
+    # The last: others are interim ones.
+    return parse_answers(done.stdout)[-1]
 
 
 def parse_answers(data):
