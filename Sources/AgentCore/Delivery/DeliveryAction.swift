@@ -6,14 +6,20 @@ public struct AttemptID: Hashable, Sendable {
     public init(_ value: UInt64) { rawValue = value }
 }
 
-/// A request to be made: record i of `request` carries the event `events[i]`… unless `eventCounts` says that records
-/// carry more than one.
+/// A request to be made: record i of `request` carries the event `events[i]`.
 public struct Batch: Sendable {
     public let attempt: AttemptID
     public let destination: DestinationID
     public let request: OutgoingRequest
     /// The events of the records, in the order of the records.
     public let events: [EventID]
+
+    public init(attempt: AttemptID, destination: DestinationID, request: OutgoingRequest, events: [EventID]) {
+        self.attempt = attempt
+        self.destination = destination
+        self.request = request
+        self.events = events
+    }
 }
 
 /// What the machine wants done. All of it is to be done, in this order; none of it may call back into the machine
