@@ -25,6 +25,7 @@ public struct StreamTarget: Sendable {
 /// Which streams events may be posted to.
 public protocol StreamDirectory: Sendable {
     /// The destination for a name and a region; `nil` region is the configured one. Any thread; never blocks.
+    /// What it is once, it is for good: callers may keep it.
     func target(stream: String, region: String?) throws(StreamRefusal) -> StreamTarget
 
     /// Whether events of the destination flow: `false` while it is backing off, parked or paused. Any thread.

@@ -5,33 +5,34 @@ internal import NIOCore
 
 extension HTTPConversation {
     /// Answers a request, in its turn. Does nothing when the connection is gone.
-    func answer(_ sequence: UInt64, _ write: (ReplyMode, inout ByteBuffer) -> Void) {
+    func answer(_ sequence: UInt64, _ write: (ReplyContext, inout ByteBuffer) -> Void) {
         guard exchanges.contains(sequence) else { return }
-        if connection.loop.isDraining, exchanges.count == 1 { exchanges[sequence].mode.closes = true }
+        let loop = connection.loop
+        if loop.isDraining, exchanges.count == 1 { exchanges[sequence].mode.closes = true }
         var mode = exchanges[sequence].mode
-        mode.date = connection.loop.date
+        let context = ReplyContext(mode: mode, date: loop.date)
         guard sequence == exchanges.first else {
             var reply = ByteBuffer()
-            write(mode, &reply)
+            write(context, &reply)
             exchanges[sequence].reply = reply
             return
         }
-        write(mode, &connection.outbox)
+        write(context, &connection.outbox)
         exchanges.removeFirst()
-        while !mode.closes, let next = exchanges.next, let reply = next.reply {
+        while !mode.closes, !exchanges.isEmpty, let reply = exchanges[exchanges.first].reply {
             connection.outbox.writeImmutableBuffer(reply)
-            mode = next.mode
+            mode = exchanges[exchanges.first].mode
             exchanges.removeFirst()
         }
         if mode.closes { return connection.finish() }
-        if exchanges.next?.owesContinue == true { sayContinue() }
+        if exchanges.owesContinue { sayContinue() }
         connection.flushLater()
         exchangeEnded()
     }
 
     /// Asks for the body of the request that is next in turn, if it waits for that.
     func sayContinue() {
-        guard exchanges.next?.owesContinue == true else { return }
+        guard exchanges.owesContinue else { return }
         exchanges[exchanges.first].owesContinue = false
         connection.outbox.writeStaticString(Reply.continuation)
         connection.flushLater()
@@ -67,20 +68,20 @@ extension HTTPConversation {
 
     func answer(_ sequence: UInt64, _ notice: DeliveryNotice) {
         let id = ("Id", Reply.Value.number(notice.id.rawValue))
-        answer(sequence) { mode, buffer in
+        answer(sequence) { context, buffer in
             switch notice.outcome {
             case .delivered(let number, let shard):
                 let members = [("SequenceNumber", Reply.Value.text(number)), ("ShardId", .text(shard))]
-                Reply.json(members, 200, mode, to: &buffer)
+                Reply.json(members, 200, context, to: &buffer)
             case .deadLettered(let code, let reason):
                 let members = [
                     id, ("Status", .text("dead_lettered")), ("error", .text(code)), ("message", .text(reason)),
                 ]
-                Reply.json(members, 422, mode, to: &buffer)
+                Reply.json(members, 422, context, to: &buffer)
             case .dropped:
                 let why = "The event was removed by queue.max_age or queue.when_full before it was delivered."
                 let members = [id, ("Status", .text("dropped")), ("error", .text("dropped")), ("message", .text(why))]
-                Reply.json(members, 422, mode, to: &buffer)
+                Reply.json(members, 422, context, to: &buffer)
             }
         }
     }

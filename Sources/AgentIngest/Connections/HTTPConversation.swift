@@ -270,7 +270,7 @@ final class HTTPConversation: Conversation {
         self.plan = nil
         deadline = nil
         phase = exchanges[sequence].mode.closes ? .over : .head
-        if exchanges[sequence].owesContinue { exchanges[sequence].owesContinue = false }
+        exchanges[sequence].owesContinue = false
         let shape = plan.shape
         do throws(Refusal) {
             let events = try EventBuilder(rules: loop.rules, block: block).events(plan)

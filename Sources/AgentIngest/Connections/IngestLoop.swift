@@ -214,9 +214,8 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
     }
 
     private func settle(_ answer: AppendAnswer) {
-        guard let entry = pending[answer.token] else { return }
-        if case .stored(let first) = answer.outcome, entry.awaitsDelivery, !isDraining,
-            rules.directory.isDelivering(entry.destination)
+        if case .stored(let first) = answer.outcome, waitingCount > 0, !isDraining,
+            let entry = pending[answer.token], entry.awaitsDelivery, rules.directory.isDelivering(entry.destination)
         {
             pending.update(answer.token) {
                 $0.first = first
@@ -226,7 +225,7 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
             wait(answer.token)
             return
         }
-        remove(answer.token)
+        guard let entry = remove(answer.token) else { return }
         switch entry.owner {
         case .exchange(let conversation, let sequence, let shape):
             conversation.answer(sequence, shape, answer.outcome, count: entry.count)

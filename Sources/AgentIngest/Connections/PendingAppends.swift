@@ -47,8 +47,7 @@ struct PendingAppends {
     }
 
     mutating func remove(_ token: UInt64) -> Entry? {
-        guard let index = find(token), let entry = places[index].entry else { return nil }
-        places[index].entry = nil
+        guard let index = find(token), let entry = places[index].entry.take() else { return nil }
         places[index].uses &+= 1
         free.append(UInt32(index))
         return entry

@@ -11,8 +11,13 @@ struct ReplyMode {
     var saysKeepAlive = false
     /// To HEAD: all but the body.
     var omitsBody = false
+}
+
+/// What the head of a reply has beside what the reply itself says.
+struct ReplyContext {
+    let mode: ReplyMode
     /// The `Date` field, with its line end.
-    var date = ""
+    let date: String
 }
 
 /// Replies, as the bytes they are sent as.
@@ -20,16 +25,17 @@ enum Reply {
     static let continuation: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
 
     /// That events are kept: `first` and the ones that follow it.
-    static func accepted(_ count: Int, first: Int64, status: Int, _ mode: ReplyMode, to buffer: inout ByteBuffer) {
+    static func accepted(_ count: Int, first: Int64, status: Int, _ context: ReplyContext, to buffer: inout ByteBuffer)
+    {
         let last = first + Int64(count) - 1
         // {"accepted":N,"first_id":I,"last_id":J}
         let length = 36 + digits(Int64(count)) + digits(first) + digits(last)
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 384) { space in
             var writer = ByteWriter(space)
             writer.put(status == 202 ? "HTTP/1.1 202 Accepted\r\n" : "HTTP/1.1 200 OK\r\n")
-            if mode.closes { writer.put("Connection: close\r\n") }
-            if mode.saysKeepAlive, !mode.closes { writer.put("Connection: keep-alive\r\n") }
-            writer.put(mode.date)
+            if context.mode.closes { writer.put("Connection: close\r\n") }
+            if context.mode.saysKeepAlive, !context.mode.closes { writer.put("Connection: keep-alive\r\n") }
+            writer.put(context.date)
             writer.put("Content-Type: application/json\r\nContent-Length: ")
             writer.put(Int64(length))
             writer.put("\r\n\r\n{\"accepted\":")
@@ -43,12 +49,12 @@ enum Reply {
         }
     }
 
-    static func refusal(_ refusal: Refusal, _ mode: ReplyMode, to buffer: inout ByteBuffer) {
+    static func refusal(_ refusal: Refusal, _ context: ReplyContext, to buffer: inout ByteBuffer) {
         var fields: [(String, String)] = []
         if let seconds = refusal.retryAfter { fields.append(("Retry-After", String(seconds))) }
         if let methods = refusal.allow { fields.append(("Allow", methods)) }
         let members = [("error", Value.text(refusal.code)), ("message", .text(refusal.message))]
-        json(members, refusal.status, mode, fields: fields, to: &buffer)
+        json(members, refusal.status, context, fields: fields, to: &buffer)
     }
 
     enum Value {
@@ -59,18 +65,18 @@ enum Reply {
     static func json(
         _ members: [(String, Value)],
         _ status: Int,
-        _ mode: ReplyMode,
+        _ context: ReplyContext,
         fields: [(String, String)] = [],
         to buffer: inout ByteBuffer
     ) {
         let body = object(members)
         buffer.writeString("HTTP/1.1 \(status) \(phrase(status))\r\n")
-        if mode.closes { buffer.writeStaticString("Connection: close\r\n") }
-        if mode.saysKeepAlive, !mode.closes { buffer.writeStaticString("Connection: keep-alive\r\n") }
-        buffer.writeString(mode.date)
+        if context.mode.closes { buffer.writeStaticString("Connection: close\r\n") }
+        if context.mode.saysKeepAlive, !context.mode.closes { buffer.writeStaticString("Connection: keep-alive\r\n") }
+        buffer.writeString(context.date)
         for (name, value) in fields { buffer.writeString("\(name): \(value)\r\n") }
         buffer.writeString("Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n")
-        if !mode.omitsBody { buffer.writeBytes(body) }
+        if !context.mode.omitsBody { buffer.writeBytes(body) }
     }
 
     /// A JSON object, on one line.

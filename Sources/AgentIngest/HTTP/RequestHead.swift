@@ -122,7 +122,7 @@ private struct RequestHeadParser {
 
     /// Sets whether the eight bytes at `at` say HTTP/1.0.
     private mutating func versionFault(_ at: Int) -> HTTPFault? {
-        guard slice(at..<at + 5).elementsEqual("HTTP/".utf8), FieldBytes.isDigit(bytes[at + 5]),
+        guard slice(at..<at + 5).isSame(as: "HTTP/"), FieldBytes.isDigit(bytes[at + 5]),
             bytes[at + 6] == UInt8(ascii: "."), FieldBytes.isDigit(bytes[at + 7])
         else { return .requestLine }
         if bytes[at + 5] != UInt8(ascii: "1") { return .version }
@@ -132,18 +132,19 @@ private struct RequestHeadParser {
 
     private func version(_ at: Int, _ end: Int) -> HTTPFault {
         let rest = slice(min(at + 1, end)..<end)
-        return rest.count > 5 && rest.prefix(5).elementsEqual("HTTP/".utf8) && !rest.contains(0x20)
+        return rest.count > 5 && UnsafeRawBufferPointer(rebasing: rest[..<5]).isSame(as: "HTTP/")
+            && !rest.contains(0x20)
             ? .version : .requestLine
     }
 
     private static func method(_ name: UnsafeRawBufferPointer) -> RequestHead.Method {
         switch name.count {
         case 3:
-            if name.elementsEqual("PUT".utf8) { return .put }
-            return name.elementsEqual("GET".utf8) ? .get : .other
+            if name.isSame(as: "PUT") { return .put }
+            return name.isSame(as: "GET") ? .get : .other
         case 4:
-            if name.elementsEqual("POST".utf8) { return .post }
-            return name.elementsEqual("HEAD".utf8) ? .head : .other
+            if name.isSame(as: "POST") { return .post }
+            return name.isSame(as: "HEAD") ? .head : .other
         default: return .other
         }
     }

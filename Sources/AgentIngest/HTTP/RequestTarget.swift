@@ -10,14 +10,11 @@ enum RequestTarget {
     }
 
     fileprivate static func decode(_ bytes: UnsafeRawBufferPointer, plusIsSpace: Bool) -> String? {
-        var (needsWork, all) = (false, UInt8(0))
+        var needsWork = false
         for byte in bytes {
-            all |= byte
             needsWork = needsWork || byte == UInt8(ascii: "%") || (plusIsSpace && byte == UInt8(ascii: "+"))
         }
-        if !needsWork {
-            return all < 0x80 ? String(decoding: bytes, as: UTF8.self) : String(validating: bytes, as: UTF8.self)
-        }
+        if !needsWork { return String(utf8: bytes) }
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)
         var i = 0

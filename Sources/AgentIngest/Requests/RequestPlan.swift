@@ -3,7 +3,9 @@
 internal import AgentCore
 
 /// What is to be done with the body of a request: all that its head decides, so that the head need not be kept.
-struct RequestPlan {
+///
+/// A class, because it is handed on a few times, and each of its strings would be counted each time.
+final class RequestPlan {
     enum Form: Equatable {
         /// The body is one event; JSON is checked.
         case event(isJSON: Bool)
@@ -15,12 +17,11 @@ struct RequestPlan {
 
     let form: Form
     let stream: String
-    var region: String?
     /// Where the events go; `nil` where the body may yet name a region.
-    var target: EventTarget?
+    let target: EventTarget?
     /// Empty: the request itself gives none.
-    var partitionKey = ""
-    var explicitHashKey = ""
+    let partitionKey: String
+    let explicitHashKey: String
     /// The longest body that can be of use.
     let bodyLimit: Int
 
@@ -52,6 +53,8 @@ struct RequestPlan {
         }
         if request.idempotencyKey.isPresent { throw .notAvailable("Idempotency-Key") }
 
+        var (partitionKey, explicitHashKey) = ("", "")
+        var region: String?
         if request.query.isPresent, !request.query.isEmpty {
             let query = try QueryParameters(request.query.bytes(in: head))
             region = query.region?.isEmpty == true ? nil : query.region
@@ -67,6 +70,7 @@ struct RequestPlan {
         if !partitionKey.isEmpty || !explicitHashKey.isEmpty {
             _ = try EventKey(checked: partitionKey, explicitHashKey)
         }
+        (self.partitionKey, self.explicitHashKey) = (partitionKey, explicitHashKey)
         switch form {
         case .event, .lines: target = try rules.target(stream, region)
         case .put, .lambda: target = region == nil ? nil : try rules.target(stream, region)
@@ -74,7 +78,7 @@ struct RequestPlan {
     }
 
     private static func text(_ bytes: UnsafeRawBufferPointer, _ field: String) throws(Refusal) -> String {
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        guard let text = String(utf8: bytes) else {
             throw Refusal(400, "malformed_key", "\(field) is not UTF-8.")
         }
         return text
@@ -125,12 +129,14 @@ struct EventTarget {
     }
 }
 
-/// The settings and the directory, as requests need them.
-struct RequestRules: Sendable {
+/// The settings and the directory, as the requests of one event loop need them.
+final class RequestRules {
     let directory: any StreamDirectory
     let maxEventBytes: Int
     let maxRequestBytes: Int
     let defaultStream: String?
+    /// What was asked for last, in the configured region: mostly all clients post to the same stream.
+    private var last: (stream: String, target: EventTarget)?
 
     init(_ settings: IngestSettings, _ directory: any StreamDirectory) {
         self.directory = directory
@@ -143,8 +149,11 @@ struct RequestRules: Sendable {
     var maxEvents: Int { max(maxRequestBytes / 64, 1) }
 
     func target(_ stream: String, _ region: String?) throws(Refusal) -> EventTarget {
+        if region == nil, let last, last.stream == stream { return last.target }
         do {
-            return EventTarget(try directory.target(stream: stream, region: region))
+            let target = EventTarget(try directory.target(stream: stream, region: region))
+            if region == nil { last = (stream, target) }
+            return target
         } catch {
             throw Refusal(error)
         }
