@@ -6,19 +6,28 @@ public struct AttemptID: Hashable, Sendable {
     public init(_ value: UInt64) { rawValue = value }
 }
 
-/// A request to be made: record i of `request` carries the event `events[i]`.
+/// A request to be made. `shape` says which of `events` each record of `request` carries.
 public struct Batch: Sendable {
     public let attempt: AttemptID
     public let destination: DestinationID
     public let request: OutgoingRequest
     /// The events of the records, in the order of the records.
     public let events: [EventID]
+    public let shape: RecordShape
 
-    public init(attempt: AttemptID, destination: DestinationID, request: OutgoingRequest, events: [EventID]) {
+    /// - Parameter shape: `nil`: each record carries one event.
+    public init(
+        attempt: AttemptID,
+        destination: DestinationID,
+        request: OutgoingRequest,
+        events: [EventID],
+        shape: RecordShape? = nil
+    ) {
         self.attempt = attempt
         self.destination = destination
         self.request = request
         self.events = events
+        self.shape = shape ?? RecordShape(oneEach: events.count)
     }
 }
 

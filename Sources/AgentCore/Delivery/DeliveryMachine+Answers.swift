@@ -11,10 +11,10 @@ extension DeliveryMachine {
         for gate in attempt.gates { gate.ended(id) }
         if attempt.group != nil { state.isolation.tested() }
         switch outcome {
-        case .answered(let records) where records.count == attempt.items.count:
+        case .answered(let records) where records.count == attempt.shape.records:
             judgeRecords(attempt, records, now: now)
         case .answered(let records):
-            let message = "The answer has \(records.count) entries for \(attempt.items.count) records."
+            let message = "The answer has \(records.count) entries for \(attempt.shape.records) records."
             requestFailed(attempt, SendFailure(kind: .unintelligible, message: message), now: now)
         case .failed(let failure):
             requestFailed(attempt, failure, now: now)
@@ -31,33 +31,43 @@ extension DeliveryMachine {
         delivered.keys.reserveCapacity(records.count)
         var parking: Fault?
         var throttling: Fault?
-        for i in records.indices {
-            switch records[i] {
+        for record in records.indices {
+            let places = attempt.shape.events(of: record)
+            switch records[record] {
             case .accepted:
-                state.charge(-attempt.items[i].cost)
-                delivered.ids.append(attempt.items[i].id)
-                delivered.keys.append(attempt.items[i].key)
+                for i in places {
+                    state.charge(-attempt.items[i].cost)
+                    delivered.ids.append(attempt.items[i].id)
+                    delivered.keys.append(attempt.items[i].key)
+                }
             case .refused(let code, let message):
-                let item = attempt.items[i]
                 let disposition = Disposition(entryCode: code)
                 let fault = Fault(code: code, message: message, disposition: disposition, at: now)
                 state.lastFault = fault
                 switch disposition {
+                case .record where places.count > 1:
+                    // Some event of the record is at fault.
+                    state.isolationFault = fault
+                    let group = Isolation.Group(items: Array(attempt.items[places]))
+                    _ = state.isolation.refused(group, proven: state.provenAt, now: now)
                 case .record:
+                    let item = attempt.items[places.lowerBound]
                     actions.append(.report(.rejected(state.destination, item.id, fault)))
                     bury(item, of: state, code: code, reason: message)
-                case .throttledKey, .transient, .endpoint:
-                    if disposition == .throttledKey { state.throttled += 1 }
-                    comeBack(item, to: state, backoff: disposition == .throttledKey ? .throttled : .transient, now: now)
+                case .throttledKey:
+                    state.throttled += places.count
+                    comeBack(attempt.items[places], to: state, backoff: .throttled, now: now)
+                case .transient, .endpoint:
+                    comeBack(attempt.items[places], to: state, backoff: .transient, now: now)
                 case .throttledDestination:
                     throttling = fault
-                    state.throttled += 1
-                    comeBack(item, to: state, backoff: .throttled, now: now)
+                    state.throttled += places.count
+                    comeBack(attempt.items[places], to: state, backoff: .throttled, now: now)
                 case .identity, .clock, .destination:
                     parking = fault
-                    state.outstanding -= 1
-                    state.retries += 1
-                    if state.needsRescan { state.forgetPayload(item) } else { state.restore(item) }
+                    state.outstanding -= places.count
+                    state.retries += places.count
+                    restore(attempt.items[places], to: state)
                 }
             }
         }
@@ -84,15 +94,36 @@ extension DeliveryMachine {
         return true
     }
 
-    /// One event failed by itself, while others of its request may have been stored.
-    private mutating func comeBack(_ item: Item, to state: DestinationState, backoff: Backoff, now: Instant) {
-        state.outstanding -= 1
-        state.retries += 1
-        if state.needsRescan { return state.forgetPayload(item) }
-        var item = item
-        item.failures += 1
-        let due = now + backoff.delay(failures: item.failures, using: &generator)
-        state.retry(item, at: due, share: share)
+    /// One record failed by itself, while others of its request may have been stored.
+    private mutating func comeBack(
+        _ items: ArraySlice<Item>,
+        to state: DestinationState,
+        backoff: Backoff,
+        now: Instant
+    ) {
+        state.outstanding -= items.count
+        state.retries += items.count
+        let failures = 1 + (items.first?.failures ?? 0)
+        let due = now + backoff.delay(failures: failures, using: &generator)
+        // Last first, as each goes to the front of its key's line.
+        for var item in items.reversed() {
+            if state.needsRescan {
+                state.forgetPayload(item)
+            } else {
+                item.failures = failures
+                state.retry(item, at: due, share: share)
+            }
+        }
+    }
+
+    /// A record is to go again by no fault of its own.
+    private mutating func restore(_ items: ArraySlice<Item>, to state: DestinationState) {
+        if state.needsRescan {
+            for item in items { state.forgetPayload(item) }
+        } else if let head = items.first {
+            for item in items.dropFirst().reversed() { state.holdFirst(item, phase: .held, share: share) }
+            state.restore(head)
+        }
     }
 
     mutating func bury(_ item: Item, of state: DestinationState, code: String, reason: String) {
@@ -147,9 +178,7 @@ extension DeliveryMachine {
         state.retries += attempt.items.count
         if let group = attempt.group, !state.needsRescan { return state.isolation.putBack(group) }
         state.outstanding -= attempt.items.count
-        for item in attempt.items {
-            if state.needsRescan { state.forgetPayload(item) } else { state.restore(item) }
-        }
+        for record in 0..<attempt.shape.records { restore(attempt.items[attempt.shape.events(of: record)], to: state) }
     }
 
     /// Some record of the request is one that Kinesis never takes, or so it says.

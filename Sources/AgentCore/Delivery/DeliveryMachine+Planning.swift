@@ -138,6 +138,7 @@ extension DeliveryMachine {
         attempts[id] = Attempt(
             destination: state,
             items: draft.items,
+            shape: draft.shape,
             began: now,
             group: draft.group,
             isSick: isSick,
@@ -149,16 +150,16 @@ extension DeliveryMachine {
         state.lastRequestAt = now
         state.inFlight += draft.items.count
         if draft.group == nil { state.outstanding += draft.items.count }
-        actions.append(.send(batch(id, of: state, draft.items)))
+        actions.append(.send(batch(id, of: state, draft)))
         return true
     }
 
-    private mutating func batch(_ id: AttemptID, of state: DestinationState, _ items: [Item]) -> Batch {
+    private mutating func batch(_ id: AttemptID, of state: DestinationState, _ draft: Draft) -> Batch {
+        let (items, shape) = (draft.items, draft.shape)
         var records: [OutgoingRecord] = []
-        var events: [EventID] = []
-        records.reserveCapacity(items.count)
-        events.reserveCapacity(items.count)
-        for item in items {
+        records.reserveCapacity(shape.records)
+        for record in 0..<shape.records {
+            let item = items[shape.events(of: record).lowerBound]
             let data = item.data ?? .empty
             let key =
                 item.key.isNone
@@ -166,13 +167,13 @@ extension DeliveryMachine {
             records.append(
                 OutgoingRecord(partitionKey: key, explicitHashKey: item.key.explicitHashKey, data: data)
             )
-            events.append(item.id)
         }
         return Batch(
             attempt: id,
             destination: state.id,
             request: OutgoingRequest(destination: state.destination, records: records),
-            events: events
+            events: items.map(\.id),
+            shape: shape
         )
     }
 

@@ -40,6 +40,8 @@ public struct DeliveryMachine: ~Copyable {
     struct Attempt {
         let destination: DestinationState
         let items: [Item]
+        /// Which of `items` each record carries.
+        let shape: RecordShape
         let began: Instant
         /// What it tests, where it looks for the record that Kinesis refuses.
         let group: Isolation.Group?

@@ -4,6 +4,8 @@ internal import DequeModule
 /// What a destination would send next.
 struct Draft {
     var items: [Item] = []
+    /// Which of `items` each record carries.
+    var shape: RecordShape { RecordShape(oneEach: items.count) }
     /// Events that are too large for the stream: not to be sent at all.
     var oversize: [Item] = []
     /// What it tests, where it looks for the record that Kinesis refuses.

@@ -222,8 +222,8 @@ final class DestinationState {
     func retry(_ item: Item, at due: Instant, share: Int) {
         if item.key.isNone {
             timers.insert(RetryTimer(due: due, what: .event(item)))
-        } else if let state = keys[item.key], state.phase != .held {
-            // Only of an unordered destination: another event of the key failed before.
+        } else if !isOrdered(item.key), let state = keys[item.key], state.phase != .held {
+            // Another event of the key failed before.
             hold(item, share: share)
         } else {
             holdFirst(item, phase: .backingOff, share: share)

@@ -54,19 +54,20 @@ final class DeliveryWaiters: Sendable {
 
     /// Kinesis answered.
     func note(_ batch: Batch, _ outcome: SendOutcome) {
-        guard case .answered(let records) = outcome, records.count == batch.events.count else { return }
+        guard case .answered(let records) = outcome, records.count == batch.shape.records else { return }
         var notices = Notices()
         waiters.withLock { waiters in
             if waiters.isEmpty { return }
-            for (id, record) in zip(batch.events, records) {
-                guard case .accepted(let number, let shard) = record,
-                    let waiter = waiters.removeValue(forKey: id)
-                else { continue }
-                let outcome = DeliveryNotice.Outcome.delivered(
-                    sequenceNumber: number.text ?? "",
-                    shard: shard.text ?? ""
-                )
-                notices.add(id, waiter, outcome)
+            for (index, record) in records.enumerated() {
+                guard case .accepted(let number, let shard) = record else { continue }
+                for id in batch.events[batch.shape.events(of: index)] {
+                    guard let waiter = waiters.removeValue(forKey: id) else { continue }
+                    let outcome = DeliveryNotice.Outcome.delivered(
+                        sequenceNumber: number.text ?? "",
+                        shard: shard.text ?? ""
+                    )
+                    notices.add(id, waiter, outcome)
+                }
             }
         }
         notices.send()
