@@ -37,6 +37,7 @@ def post_numbers(agent, stream, keys, count):
     return {f"{stream}-{k}": list(range(count)) for k in range(keys)}
 
 
+@pytest.mark.timeout(600)
 def test_healthy_streams_go_on_beside_all_kinds_of_sick_ones(start_kinesis_local, start_agent, hanging_endpoints):
     healthy = ["healthy-1", "healthy-2", "healthy-3"]
     known = [*healthy, "throttled", "denied"]
