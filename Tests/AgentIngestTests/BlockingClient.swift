@@ -48,6 +48,27 @@ final class BlockingClient {
         }
     }
 
+    /// Sends `text` again and again, until the other side has taken nothing for a fifth of a second.
+    /// - Returns: how often it was sent whole.
+    func sendUntilStuck(_ text: String) throws -> Int {
+        let bytes = Array(text.utf8)
+        var sent = 0
+        while sent < 64 << 20 {
+            let rest = bytes[(sent % bytes.count)...]
+            let count = rest.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL | MSG_DONTWAIT))
+            }
+            if count > 0 {
+                sent += count
+            } else {
+                guard errno == EAGAIN else { throw Fault(code: errno) }
+                var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                if poll(&wait, 1, 200) == 0 { return sent / bytes.count }
+            }
+        }
+        throw Fault(code: EOVERFLOW)
+    }
+
     func halfClose() { shutdown(descriptor, CInt(SHUT_WR)) }
 
     /// Up to and with the first `mark` in what comes.

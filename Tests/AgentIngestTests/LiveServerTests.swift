@@ -51,6 +51,21 @@ struct LiveServerTests {
         await server.shutDown()
     }
 
+    /// The replies are more than the socket takes at once.
+    @Test func repliesNotReadForLongArriveInOrder() async throws {
+        let (server, queue, path) = try await start()
+        let client = try BlockingClient(unix: path)
+        let count = try client.sendUntilStuck(post("1"))
+        client.halfClose()
+        let replies = try client.receiveAll()
+        client.close()
+        #expect(count > 100)
+        #expect(queue.stored.count == count)
+        let ids = replies.split(separator: "\"first_id\":").dropFirst().map { Int($0.prefix { $0.isNumber }) }
+        #expect(ids == (1...count).map { $0 })
+        await server.shutDown()
+    }
+
     @Test func connectionsAreCappedAndComeBack() async throws {
         let (server, _, _) = try await start { $0.maxConnections = 1 }
         let address = try #require(server.httpAddress)

@@ -33,6 +33,9 @@ final class Connection: ChannelDuplexHandler {
     private var conversation: (any Conversation)?
     private var isReadWithheld = false
     private var isFlushDue = false
+    private var socket: DirectSocket?
+    /// Writes that the channel has, because the socket did not take them yet.
+    private var backlog = 0
     private var isWaitingForRoom = false
     private var hasInputEnded = false
     /// Since when the client has not read its replies.
@@ -50,6 +53,7 @@ final class Connection: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        socket = DirectSocket(of: context)
         loop.add(self)
         lastInput = loop.now
         if !isLocal { conversation = HTTPConversation(self) }
@@ -58,6 +62,7 @@ final class Connection: ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         phase = .closed
         self.context = nil
+        socket = nil
         conversation?.lost()
         conversation = nil
         loop.remove(self)
@@ -111,12 +116,13 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if mayRead { context.read() } else { isReadWithheld = true }
+        if mayRead() { context.read() } else { isReadWithheld = true }
     }
 
     // MARK: Reading
 
-    private var mayRead: Bool {
+    /// - Parameter isGranted: it waited for room, and that was granted just now.
+    private func mayRead(isGranted: Bool = false) -> Bool {
         switch phase {
         case .closed: return false
         case .lingering: return true
@@ -125,7 +131,8 @@ final class Connection: ChannelDuplexHandler {
         if unreadSince != nil || isWaitingForRoom { return false }
         guard let conversation else { return true }
         guard conversation.wantsInput else { return false }
-        guard loop.budget.isExhausted else { return true }
+        // One that has its turn must not ask again: it and others that do so too would pass the turn around for ever.
+        guard loop.budget.isExhausted, !isGranted else { return true }
         switch conversation.need {
         case .reserved: return true
         case .begins: return reserve(0)
@@ -134,8 +141,8 @@ final class Connection: ChannelDuplexHandler {
     }
 
     /// To be called when something that kept the connection from reading may be over.
-    func resumeReading() {
-        guard isReadWithheld, mayRead, let context else { return }
+    func resumeReading(isGranted: Bool = false) {
+        guard isReadWithheld, mayRead(isGranted: isGranted), let context else { return }
         isReadWithheld = false
         context.read()
     }
@@ -151,7 +158,7 @@ final class Connection: ChannelDuplexHandler {
         isWaitingForRoom = false
         guard case .open = phase else { return false }
         conversation?.roomGranted()
-        resumeReading()
+        resumeReading(isGranted: true)
         return true
     }
 
@@ -167,16 +174,23 @@ final class Connection: ChannelDuplexHandler {
     func flushNow() {
         isFlushDue = false
         guard let context, outbox.readableBytes > 0 else { return }
-        // Writing can call back into here: what is being written is out of the way by then.
-        var written = outbox
-        outbox = ByteBuffer()
-        context.writeAndFlush(wrapOutboundOut(written), promise: nil)
-        if outbox.capacity == 0, written.capacity <= 16 << 10 {
-            // Where the write went through, nobody shares the memory any more, and it is used again.
-            written.clear()
-            outbox = written
+        if let socket, backlog == 0, context.channel.isActive { socket.send(&outbox) }
+        if outbox.readableBytes == 0, outbox.capacity <= 16 << 10 {
+            outbox.clear()
+        } else {
+            // Writing can call back into here: what is being written is out of the way by then.
+            let rest = outbox
+            outbox = ByteBuffer()
+            if rest.readableBytes > 0 { queue(rest, context) }
         }
         if unreadSince == nil { conversation?.flushed() }
+    }
+
+    private func queue(_ rest: ByteBuffer, _ context: ChannelHandlerContext) {
+        backlog += 1
+        let written = loop.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in self.backlog -= 1 }
+        context.writeAndFlush(wrapOutboundOut(rest), promise: written)
     }
 
     /// Sends what is in the outbox, then ends the connection.

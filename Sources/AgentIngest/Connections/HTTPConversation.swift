@@ -48,6 +48,8 @@ final class HTTPConversation: Conversation {
     private var reserved = 0
     /// What a chunked body waits for.
     private var growth = 0
+    /// Whether it ever asked for more.
+    private var hasGrown = false
 
     private var lastRequest: NIODeadline
     private var deadline: NIODeadline?
@@ -128,7 +130,7 @@ final class HTTPConversation: Conversation {
         }
     }
 
-    private func begin(_ head: RequestHead, _ decision: Opening.Decision, hasBody: Bool) {
+    private func begin(_ head: RequestHead, _ decision: consuming Opening.Decision, hasBody: Bool) {
         deadline = nil
         lastRequest = loop.now
         var mode = ReplyMode()
@@ -239,6 +241,7 @@ final class HTTPConversation: Conversation {
         let need = body.count + buffer.readableBytes + Self.requestOverhead - reserved
         if need > 0 {
             let step = max(need, Self.growthStep)
+            hasGrown = true
             guard connection.reserve(step, grows: true) else {
                 growth = step
                 deadline = nil
@@ -315,7 +318,10 @@ final class HTTPConversation: Conversation {
             reserved = 0
             loop.release(bytes)
         }
-        loop.endGrowth(of: connection)
+        if hasGrown {
+            hasGrown = false
+            loop.endGrowth(of: connection)
+        }
     }
 
     // MARK: Ends

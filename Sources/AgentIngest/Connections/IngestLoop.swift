@@ -83,8 +83,9 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
     func add(_ connection: Connection) {
         if connections.isEmpty {
             readClock()
-            sweeper = eventLoop.scheduleRepeatedTask(initialDelay: times.sweep, delay: times.sweep) { [weak self] _ in
-                self?.sweep()
+            // Not weakly: the task ends with the last connection, and what is once held weakly is slow to hold at all.
+            sweeper = eventLoop.scheduleRepeatedTask(initialDelay: times.sweep, delay: times.sweep) { _ in
+                self.sweep()
             }
         }
         connections[ObjectIdentifier(connection)] = connection

@@ -77,12 +77,28 @@ enum FieldBytes {
     static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
         guard bytes.count == word.utf8CodeUnitCount else { return false }
         let other = word.utf8Start
-        for i in 0..<bytes.count {
+        var i = 0
+        while i &+ 8 <= bytes.count {
+            let known = UnsafeRawPointer(other).loadUnaligned(fromByteOffset: i, as: UInt64.self)
+            if lowercase(bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self)) != known { return false }
+            i &+= 8
+        }
+        for i in i..<bytes.count {
             let byte = bytes[i]
             let lower = byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
             if lower != other[i] { return false }
         }
         return true
+    }
+
+    /// Eight bytes, with A...Z in lower case.
+    @inline(__always)
+    private static func lowercase(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let low = word & (ones &* 0x7f)
+        // The high bit of each byte: whether it is 'A' or more, and whether it is more than 'Z'.
+        let (fromA, behindZ) = (low &+ (ones &* 0x3f), low &+ (ones &* 0x25))
+        return word | ((fromA ^ behindZ) & ~word & (ones &* 0x80)) &>> 2
     }
 
     /// Whether a comma-separated list has `word`.

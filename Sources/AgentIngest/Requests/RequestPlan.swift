@@ -86,6 +86,8 @@ final class RequestPlan {
 
     /// What a content type makes of a body.
     private static func form(_ type: UnsafeRawBufferPointer) throws(Refusal) -> Form {
+        // The type of nearly every event.
+        if FieldBytes.equal(type, "application/json") { return .event(isJSON: true) }
         let end = type.firstIndex(of: UInt8(ascii: ";")) ?? type.count
         let essence = FieldBytes.trimmed(UnsafeRawBufferPointer(rebasing: type[..<end]))
         let form: Form
