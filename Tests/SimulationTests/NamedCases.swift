@@ -120,4 +120,9 @@ struct NamedCases {
             #expect(Simulation(scenario).run() == nil)
         }
     }
+
+    /// Throttled while its line was being fetched, an event came back to the front of it.
+    @Test func eventsOfAnUnorderedKeyComeBackDuringAFetch() {
+        #expect(Simulation(Scenario(seed: 830)).run() == nil)
+    }
 }

@@ -74,7 +74,8 @@ extension DestinationState {
         while draft.items.count < most, let item = urgent.first {
             if item.id > goneThrough, !fits(item) { return draft }
             urgent.removeFirst()
-            if !item.key.isNone { keys[item.key]?.phase = .held }
+            // Of an unordered key, another event may be backing off meanwhile.
+            if !item.key.isNone, keys[item.key]?.phase == .queued { keys[item.key]?.phase = .held }
             if item.id <= goneThrough { drop(item) } else { take(item) }
         }
         if urgent.isEmpty { isPressed = false }

@@ -19,7 +19,7 @@ struct PendingLoad {
         case scan
         case lanes(LaneSet)
         /// The heads of the keys' lines, and some that follow them.
-        case fetch([(key: EventKey, count: Int)])
+        case fetch([(key: EventKey, ids: [EventID])])
     }
 
     let kind: Kind
@@ -152,7 +152,7 @@ extension DestinationState {
 
     private func nextFetch(room: Int) -> LoadRequest? {
         guard !fetchQueue.isEmpty, room > 0 || mayAlwaysLoad else { return nil }
-        var wanted: [(key: EventKey, count: Int)] = []
+        var wanted: [(key: EventKey, ids: [EventID])] = []
         var ids: [EventID] = []
         var bytes = 0
         let run = fetchQueue.count > 32 ? 1 : Self.runPerFetch
@@ -162,16 +162,16 @@ extension DestinationState {
                 if keys[key]?.phase == .fetching { promote(key) }
                 continue
             }
-            var count = 0
+            var some: [EventID] = []
             for item in line.prefix(run) where item.data == nil {
-                if !ids.isEmpty, bytes + item.recordBytes + Item.overhead > room { break }
+                if !ids.isEmpty || !some.isEmpty, bytes + item.recordBytes + Item.overhead > room { break }
                 bytes += item.recordBytes + Item.overhead
-                ids.append(item.id)
-                count += 1
+                some.append(item.id)
             }
-            if count == 0 { break }
+            if some.isEmpty { break }
             fetchQueue.removeFirst()
-            wanted.append((key, count))
+            wanted.append((key, some))
+            ids += some
         }
         guard !ids.isEmpty else { return nil }
         ids.sort()
@@ -242,18 +242,19 @@ extension DestinationState {
         self.lanes?.wasRead(lanes, through: result.through, readThrough: readThrough)
     }
 
-    private func takeFetched(_ wanted: [(key: EventKey, count: Int)], _ result: LoadedEvents) -> [EventID] {
+    private func takeFetched(_ wanted: [(key: EventKey, ids: [EventID])], _ result: LoadedEvents) -> [EventID] {
         var found: [EventID: Payload] = [:]
         for event in result.events { found[event.id] = event.data }
         let damaged = Set(result.damaged)
         var dead: [EventID] = []
-        for (key, count) in wanted {
+        for (key, ids) in wanted {
             guard var line = keys[key]?.waiting else { continue }
+            // By id: meanwhile others may have come back to the front of the line.
+            var left = ids.count
             var kept: Deque<Item> = []
-            var asked = 0
-            while asked < count, var item = line.popFirst() {
-                if item.data == nil {
-                    asked += 1
+            while left > 0, var item = line.popFirst() {
+                if item.data == nil, ids.contains(item.id) {
+                    left -= 1
                     guard let data = found[item.id] else {
                         // Gone by a limit since, or damaged: either way it leaves the line.
                         waitingCount -= 1

@@ -188,7 +188,11 @@ final class DestinationState {
     func release(_ key: EventKey) {
         // Unordered events settle while another event of their key backs off.
         guard let index = keys.index(forKey: key), keys.values[index].phase == .held else { return }
-        guard keys.values[index].waiting.isEmpty else { return promote(key) }
+        guard keys.values[index].waiting.isEmpty else {
+            promote(key)
+            if !isOrdered(key) { freeLine(of: key) }
+            return
+        }
         lanes?.keys[Int(keys.values[index].lane)] -= 1
         keys.remove(at: index)
     }
@@ -205,6 +209,15 @@ final class DestinationState {
             urgent.append(head)
             // A key that has more events waits a round trip for each: not longer.
             if keys[key]?.waiting.isEmpty == false { isPressed = true }
+        }
+    }
+
+    /// An event of an unordered key that was throttled arrived: those that wait behind it may go all together.
+    private func freeLine(of key: EventKey) {
+        while keys[key]?.phase == .queued, let next = keys[key]?.waiting.first, next.data != nil {
+            takeFirst(of: key)
+            urgent.append(next)
+            isPressed = true
         }
     }
 
@@ -233,7 +246,7 @@ final class DestinationState {
 
     /// The request failed by no fault of the event: it goes again as soon as requests may.
     func restore(_ item: Item) {
-        if keys[item.key] != nil { keys[item.key]?.phase = .queued }
+        if keys[item.key]?.phase == .held { keys[item.key]?.phase = .queued }
         urgent.append(item)
         isPressed = true
     }
