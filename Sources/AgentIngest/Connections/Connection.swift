@@ -26,7 +26,8 @@ final class Connection: ChannelDuplexHandler {
     /// One more than may be: it only learns that.
     let isSurplus: Bool
     /// Replies that are to be written; ``isFlushDue`` says when something was added.
-    var outbox = ByteBuffer()
+    // Unchecked: see `HTTPConversation.exchanges`.
+    @exclusivity(unchecked) var outbox = ByteBuffer()
 
     private var phase = Phase.open
     private var context: ChannelHandlerContext?

@@ -33,7 +33,10 @@ final class HTTPConversation: Conversation {
     private static let growthStep = 64 << 10
 
     let connection: Connection
-    var exchanges = Exchanges()
+    // Not checked for overlapping access, here and in `Connection` and `IngestLoop`, where each request would pay for
+    // the check several times: only the event loop's thread touches it, and what changes it calls nothing that comes
+    // back to it.
+    @exclusivity(unchecked) var exchanges = Exchanges()
     private var loop: IngestLoop { connection.loop }
     private var phase = Phase.head
     private var inbox = ByteBuffer()
@@ -43,7 +46,7 @@ final class HTTPConversation: Conversation {
     // The request whose body is being read.
     private var plan: RequestPlan?
     private var sequence: UInt64 = 0
-    private var body: [UInt8] = []
+    @exclusivity(unchecked) private var body: [UInt8] = []
     private var chunks = ChunkedBody()
     private var reserved = 0
     /// What a chunked body waits for.

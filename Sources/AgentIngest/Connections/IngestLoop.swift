@@ -36,13 +36,14 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
     private(set) var now: NIODeadline
     /// The `Date` field of replies, of the same moment.
     private(set) var date = ""
-    private(set) var budget: ByteBudget<Connection>
+    // Unchecked, here and below: see `HTTPConversation.exchanges`.
+    @exclusivity(unchecked) private(set) var budget: ByteBudget<Connection>
     private(set) var isDraining = false
-    var unflushed: [Connection] = []
+    @exclusivity(unchecked) var unflushed: [Connection] = []
 
     private var connections: [ObjectIdentifier: Connection] = [:]
-    private var pending = PendingAppends()
-    private var batch: [AppendRequest] = []
+    @exclusivity(unchecked) private var pending = PendingAppends()
+    @exclusivity(unchecked) private var batch: [AppendRequest] = []
     /// Tokens of those that wait for delivery, by the time at which they stop; the time is the same for all.
     private var waiting = CircularBuffer<(until: NIODeadline, token: UInt64)>()
     private var waitingCount = 0
