@@ -3,6 +3,7 @@ internal import AgentControl
 internal import AgentCore
 internal import AgentQueue
 internal import Dispatch
+internal import Synchronization
 
 /// Answers those who wait for an empty queue. Fed by commits, so that nobody polls.
 // `queue` guards `waiters` and `lastID`, which are used on it only.
@@ -15,6 +16,8 @@ final class Flusher: @unchecked Sendable {
     private let queue = DispatchQueue(label: "agentd.flush")
     private var waiters: [Waiter] = []
     private var lastID = 0
+    /// Spares a commit the hop here when nobody waits.
+    private let isAwaited = Atomic<Bool>(false)
     private let store: EventQueue
     private let delivery: DeliveryLoop
 
@@ -28,6 +31,7 @@ final class Flusher: @unchecked Sendable {
             lastID += 1
             let id = lastID
             waiters.append(Waiter(id: id, reply: reply))
+            isAwaited.store(true, ordering: .sequentiallyConsistent)
             delivery.call { machine, now in machine.flush(now: now) }
             check()
             queue.asyncAfter(deadline: .now() + max(0, timeout)) { [self] in giveUp(id) }
@@ -36,6 +40,7 @@ final class Flusher: @unchecked Sendable {
 
     /// A commit was made.
     func committed() {
+        guard isAwaited.load(ordering: .sequentiallyConsistent) else { return }
         queue.async { [self] in
             if waiters.isEmpty { return }
             // What came since the last call is in a hurry too.
@@ -49,6 +54,7 @@ final class Flusher: @unchecked Sendable {
         guard queued == 0 else { return }
         for waiter in waiters { waiter.reply(.success(FlushReport(empty: true, queuedEvents: 0))) }
         waiters = []
+        isAwaited.store(false, ordering: .sequentiallyConsistent)
     }
 
     private func giveUp(_ id: Int) {
