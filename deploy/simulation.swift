@@ -22,13 +22,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .target(
-            name: "AgentTestSupport",
-            dependencies: ["AgentCore"],
-            path: "Tests/AgentTestSupport",
-            swiftSettings: settings
-        ),
-        .testTarget(name: "SimulationTests", dependencies: ["AgentCore", "AgentTestSupport"], swiftSettings: settings),
+        .testTarget(name: "SimulationTests", dependencies: ["AgentCore"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -30,7 +30,7 @@ struct FaultPlan {
         let id: String
         let from: Instant
         let until: Instant
-        var generator: SplitMix64
+        var generator: SeededGenerator
         var matched = 0
         var fired = 0
 
@@ -44,7 +44,7 @@ struct FaultPlan {
             matched += 1
             if matched <= rule.skip ?? 0 { return false }
             // Drawn even at probability 1, so that changing it does not shift what comes after.
-            guard generator.unit() < rule.probability ?? 1 else { return false }
+            guard Double.random(in: 0..<1, using: &generator) < rule.probability ?? 1 else { return false }
             fired += 1
             return true
         }
@@ -80,7 +80,7 @@ struct FaultPlan {
             id: id,
             from: from,
             until: rule.forMS.map { from + .milliseconds($0) } ?? .never,
-            generator: SplitMix64(seed: rule.seed ?? seed &+ numbers &* 0x632b_e59b_d9b4_e019)
+            generator: SeededGenerator(seed: rule.seed ?? seed &+ numbers &* 0x632b_e59b_d9b4_e019)
         )
         if let index = installed.firstIndex(where: { $0.id == id }) {
             installed[index] = entry

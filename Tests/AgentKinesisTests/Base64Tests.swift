@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AgentCore
-import AgentTestSupport
 import Foundation
 import Testing
 

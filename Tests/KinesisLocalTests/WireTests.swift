@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AgentCore
 import Testing
 
 @testable import KinesisLocal
@@ -29,7 +30,7 @@ import Testing
     }
 
     @Test func everyByteAndLengthSurvives() {
-        var random = SplitMix64(seed: 7)
+        var random = SeededGenerator(seed: 7)
         for length in 0..<200 {
             let bytes = (0..<length).map { _ in UInt8(truncatingIfNeeded: random.next()) }
             var text: [UInt8] = []

@@ -16,6 +16,10 @@ internal import HeapModule
 /// - Payloads in memory are bounded, per destination and in all, and so is what is remembered of blocked events.
 /// - A destination, endpoint or identity that is sick takes a quarter of the workers at most, and one probe at a time.
 ///
+/// Two choices are by measurement. Requests that are not full keep the linger's distance from each other whether or not
+/// one is under way: a Kinesis that answers quickly would else get one small request for each commit. And reading
+/// pauses where the lines of blocked keys already fill the workers: reading on would only lengthen them.
+///
 /// Not thread-safe: confine it to one queue.
 public struct DeliveryMachine: ~Copyable {
     var settings: DeliverySettings

@@ -21,7 +21,7 @@ enum Standing {
 
 /// One destination's events: which are here, which are blocked behind their key, and how far the file is read.
 ///
-/// Events come in by ``feed(_:through:)`` and loads, wait in `fresh`, go into a batch, and from there are settled,
+/// Events come in by ``feed(_:room:)`` and loads, wait in `fresh`, go into a batch, and from there are settled,
 /// die, or come back. A keyed event that is met while its key is busy moves to the key's own line; when the key comes
 /// free, the first of that line becomes `urgent`.
 final class DestinationState {
