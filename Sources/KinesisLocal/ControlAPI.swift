@@ -80,7 +80,7 @@ enum ControlAPI {
         case ("GET", "journal"): return try journal(service, target)
         case ("GET", "stats"):
             var json = JSONText()
-            service.statistics.write(into: &json, streams: service.store.all)
+            service.statistics.write(into: &json, streams: service.store.all, untold: service.untold.count)
             return json.bytes
         case ("PUT", "access-key"):
             let key = try decode(Key.self, body)
@@ -229,6 +229,12 @@ enum ControlAPI {
         else {
             throw Refusal("from is an index, limit 1...100000, data one of base64, sha256, none.")
         }
-        return service.store.journal(from: from, limit: limit, stream: target.query["stream"], show: show)
+        return service.store.journal(
+            from: from,
+            limit: limit,
+            stream: target.query["stream"],
+            show: show,
+            untold: service.untold
+        )
     }
 }

@@ -168,6 +168,14 @@ struct FaultRule: Codable, Equatable, Sendable {
         }
     }
 
+    /// Whether the client gets the answer that it would have got without this fault.
+    var leavesAnswer: Bool {
+        switch action {
+        case .delay, .close, .failRecord, .refuse, .clock, .slowRead: true
+        case .error, .status, .reset, .resetUnread, .hang, .garbage, .truncate, .wrongCount: false
+        }
+    }
+
     /// The status that `code` comes with unless the rule says another.
     var errorStatus: Int {
         if let status { return status }

@@ -191,6 +191,9 @@ final class HTTPHandler: ChannelInboundHandler {
         }
         context.write(wrapOutboundOut(body), promise: nil)
         let sentAll = context.writeAndFlush(wrapOutboundOut(.end(nil)))
+        if let told = reply.tells {
+            sentAll.assumeIsolated().whenSuccess { self.service.untold.told(told) }
+        }
         if !keepAlive || reply.ending == .close { closeAfter(sentAll, context) }
     }
 

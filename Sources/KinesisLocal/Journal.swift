@@ -17,6 +17,7 @@ enum JournalLine {
         key: UnsafeRawBufferPointer,
         data: UnsafeRawBufferPointer,
         show: JournalData,
+        isAnswered: Bool? = nil,
         into output: inout [UInt8]
     ) {
         var json = JSONText(capacity: 256 + key.count + data.count * 4 / 3)
@@ -29,6 +30,7 @@ enum JournalLine {
             $0.name("partition_key")
             $0.value(utf8: key)
             $0.member("bytes", data.count)
+            if let isAnswered { $0.member("answered", isAnswered) }
             switch show {
             case .base64:
                 $0.name("data")
@@ -48,7 +50,13 @@ enum JournalLine {
 extension StreamStore {
     /// Lines for the records that were accepted, in the order of acceptance over all shards, from an index on.
     /// Records that were let go, and those of deleted streams, are left out.
-    func journal(from ordinal: UInt64, limit: Int, stream: String?, show: JournalData) -> [UInt8] {
+    func journal(
+        from ordinal: UInt64,
+        limit: Int,
+        stream: String?,
+        show: JournalData,
+        untold: UntoldRecords
+    ) -> [UInt8] {
         let chosen = all.filter { stream == nil || $0.name == stream }
         var found: [(ordinal: UInt64, stream: Int, shard: Int)] = []
         for (s, stream) in chosen.enumerated() {
@@ -74,6 +82,7 @@ extension StreamStore {
                     key: record.key,
                     data: record.data,
                     show: show,
+                    isAnswered: !untold.contains(record.ordinal),
                     into: &lines
                 )
                 return false

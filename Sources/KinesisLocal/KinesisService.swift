@@ -23,6 +23,8 @@ struct Reply {
     var ending = Ending.keep
     /// The service's wish for the next attempt, in `x-amz-retry-after`.
     var retryAfterMS: Int64?
+    /// What a put stored, where this answer says so.
+    var tells: Range<UInt64>?
     /// But for this answer, the server is gone for so long.
     var outageMS: Int64?
 
@@ -38,6 +40,7 @@ final class KinesisService {
     var store: StreamStore
     var faults: FaultPlan
     var statistics = Statistics()
+    var untold = UntoldRecords()
     var authenticator: Authenticator?
     let journal: JournalFile?
     private var requestIDs: UInt64 = 0
@@ -114,6 +117,7 @@ final class KinesisService {
         guard let rule = fault.rule else { return result }
         statistics.spoiledAnswers[rule.action.rawValue, default: 0] += 1
         result.retryAfterMS = rule.retryAfterMS
+        if !rule.leavesAnswer { result.tells = nil }
         switch rule.action {
         case .error:
             let code = rule.code ?? "InternalFailure"

@@ -16,10 +16,13 @@ extension KinesisService {
         }
         if let problem { return spoil(refusal(problem), fault) }
         let stream = try store.index(of: name)
-        let reply =
+        let first = store.nextOrdinal
+        var reply =
             operation == .putRecords
             ? storeRecords(stream, entriesMore: fault.rule?.entries ?? 0, now: now)
             : storeRecord(stream, now: now)
+        untold.stored(first..<store.nextOrdinal)
+        if reply.status == 200 { reply.tells = first..<store.nextOrdinal }
         return spoil(reply, fault)
     }
 

@@ -16,7 +16,7 @@ struct Statistics {
     /// Answers that were withheld or damaged by a fault, by its action.
     var spoiledAnswers: [String: Int] = [:]
 
-    func write(into json: inout JSONText, streams: [LocalStream]) {
+    func write(into json: inout JSONText, streams: [LocalStream], untold: Int) {
         json.object {
             $0.name("connections")
             $0.object {
@@ -34,6 +34,7 @@ struct Statistics {
             Self.write(spoiledAnswers, into: &$0)
             $0.member("accepted_records", acceptedRecords)
             $0.member("accepted_bytes", acceptedBytes)
+            $0.member("unanswered_records", untold)
             $0.name("streams")
             $0.array {
                 for stream in streams {

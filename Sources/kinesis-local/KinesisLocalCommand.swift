@@ -38,7 +38,8 @@ struct KinesisLocalCommand: AsyncParsableCommand {
                                   "split":SHARD or "merge":[SHARD,SHARD]
               GET journal         accepted records in order, a line of JSON each
                                   ?from=INDEX&limit=N&stream=S
-                                  &data=base64|sha256|none
+                                  &data=base64|sha256|none; "answered":
+                                  whether the client was told
               GET stats           what was asked, accepted and refused
               PUT access-key      {"access_key":A,"secret_key":S,
                                   "session_token":T}

@@ -4,98 +4,16 @@
 AGENTD_TEST_KILLS says how often.
 """
 
-import http.client
-import json
 import os
 import random
-import socket
-import threading
 import time
 
 import pytest
 
-from clients import Poster
 from ordering import check_order, delivered_numbers
+from producers import HTTPProducer, LineProducer, UnixHTTPProducer
 
 KILLS = int(os.environ.get("AGENTD_TEST_KILLS", 40))
-
-
-class Producer(threading.Thread):
-    """Sends numbered events of its own keys until it is told to stop. What is not acknowledged is not sent again, so
-    every repeat is the agent's."""
-
-    def __init__(self, agent, name, seed):
-        super().__init__()
-        self.agent = agent
-        self.random = random.Random(f"{seed} {name}")
-        self.following = {f"{name}-{number}": 0 for number in range(60)}
-        self.acknowledged = {key: [] for key in self.following}
-        self.ids = []
-        self.unexpected = []
-        self.stopping = threading.Event()
-
-    def run(self):
-        while not self.stopping.is_set():
-            try:
-                self.talk()
-            except (OSError, http.client.HTTPException):
-                # The agent is away.
-                time.sleep(0.005)
-            except Exception as error:
-                self.unexpected.append(repr(error))
-                return
-
-    def next_events(self):
-        events = []
-        for key in self.random.choices(list(self.following), k=self.random.randint(1, 30)):
-            events.append({"k": key, "n": self.following[key]})
-            self.following[key] += 1
-        return events
-
-    def acknowledge(self, events):
-        for event in events:
-            self.acknowledged[event["k"]].append(event["n"])
-
-
-class HTTPProducer(Producer):
-    unix = False
-
-    def talk(self):
-        poster = Poster(self.agent, unix=self.unix)
-        try:
-            while not self.stopping.is_set():
-                events = self.next_events()
-                answer = poster.post_lines("events", events)
-                assert answer.status == 202 and answer.json["accepted"] == len(events), answer
-                self.acknowledge(events)
-                self.ids.append((answer.json["first_id"], answer.json["last_id"]))
-        finally:
-            poster.close()
-
-
-class UnixHTTPProducer(HTTPProducer):
-    unix = True
-
-
-class LineProducer(Producer):
-    def talk(self):
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(30)
-            s.connect(self.agent.socket)
-            answers = s.makefile("rb")
-            sent = acked = 0
-            while not self.stopping.is_set():
-                events = self.next_events()
-                lines = [json.dumps({"stream": "events", "partition_key": e["k"], "event": e}) + "\n" for e in events]
-                s.sendall("".join(lines).encode())
-                sent += len(events)
-                while acked < sent:
-                    line = answers.readline()
-                    if not line.endswith(b"\n"):
-                        raise ConnectionResetError
-                    now = json.loads(line)["acked"]
-                    self.acknowledge(events[len(events) - (sent - acked) :][: now - acked])
-                    acked = now
 
 
 @pytest.mark.timeout(60 + 10 * KILLS)

@@ -133,7 +133,7 @@ private func stream(shards: Int) -> LocalStream {
         for i in 0..<20 { #expect(put(&store, shard: i % 3, "k", "d\(i)") == UInt64(i + 1)) }
         func indices(from: UInt64, limit: Int) -> [String] {
             let text = String(
-                decoding: store.journal(from: from, limit: limit, stream: nil, show: .none),
+                decoding: store.journal(from: from, limit: limit, stream: nil, show: .none, untold: UntoldRecords()),
                 as: UTF8.self
             )
             return text.split(separator: "\n").map { String($0.dropFirst("{\"index\":".count).prefix { $0 != "," }) }
@@ -141,6 +141,28 @@ private func stream(shards: Int) -> LocalStream {
         #expect(indices(from: 1, limit: 100) == (1...20).map(String.init))
         #expect(indices(from: 8, limit: 5) == (8...12).map(String.init))
         #expect(indices(from: 21, limit: 5) == [])
+    }
+
+    @Test func theJournalSaysWhoWasNotTold() throws {
+        var store = StreamStore(limits: StreamStore.Limits())
+        try store.create("s", shards: 2, now: moment())
+        for i in 0..<6 { #expect(put(&store, shard: i % 2, "k", "d") == UInt64(i + 1)) }
+        var untold = UntoldRecords()
+        for request: Range<UInt64> in [1..<3, 3..<3, 3..<4, 4..<7] { untold.stored(request) }
+        func told() -> [Bool] {
+            let lines = store.journal(from: 1, limit: 10, stream: nil, show: .none, untold: untold)
+            return String(decoding: lines, as: UTF8.self).split(separator: "\n").map {
+                $0.contains(#""answered":true"#)
+            }
+        }
+        #expect(untold.count == 6 && told() == Array(repeating: false, count: 6))
+        untold.told(3..<4)
+        #expect(untold.count == 5 && told() == [false, false, true, false, false, false])
+        untold.told(1..<3)
+        untold.told(1..<3)
+        #expect(untold.count == 3 && told() == [true, true, true, false, false, false])
+        untold.told(4..<7)
+        #expect(untold.count == 0 && told() == Array(repeating: true, count: 6))
     }
 
     @Test func throttledRecordsAreNotStored() throws {
