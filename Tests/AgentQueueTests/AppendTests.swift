@@ -90,15 +90,15 @@ struct AppendTests {
         let id = fixture.destination()
         try fixture.append(fixture.events(1, to: id))
         for _ in 0..<3 {
-            let before = vfs.syncs
+            let before = vfs.count(.sync)
             try fixture.append(fixture.events(2, to: id))
-            #expect(vfs.syncs == before + 1)
+            #expect(vfs.count(.sync) == before + 1)
         }
-        let before = vfs.syncs
+        let before = vfs.count(.sync)
         fixture.settle([1, 2], of: id)
-        #expect(vfs.syncs == before)
+        #expect(vfs.count(.sync) == before)
         fixture.bury([3], of: id)
-        #expect(vfs.syncs == before + 1)
+        #expect(vfs.count(.sync) == before + 1)
     }
 
     @Test func anEmptyRequestIsAnswered() throws {

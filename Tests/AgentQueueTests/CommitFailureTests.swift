@@ -12,7 +12,7 @@ struct CommitFailureTests {
         let fixture = try QueueFixture { $0.vfs = vfs.name }
         let id = fixture.destination()
         try fixture.append(fixture.events(2, to: id))
-        vfs.set { $0.failSyncs = 1 }
+        vfs.fail(.sync)
         // The frames were written before the sync failed: opened again, the file has them.
         #expect(fixture.refusal(fixture.events(3, to: id)) == nil)
         let stored = try fixture.ids(id)
@@ -31,10 +31,8 @@ struct CommitFailureTests {
         let fixture = try QueueFixture { $0.vfs = vfs.name }
         let id = fixture.destination()
         try fixture.append(fixture.events(2, to: id))
-        vfs.set {
-            $0.failSyncs = 1
-            $0.failOpens = .max
-        }
+        vfs.fail(.sync)
+        vfs.fail(.open, times: .max)
         guard case .unknown = fixture.refusal(fixture.events(3, to: id)) else {
             Issue.record("not unknown")
             return
@@ -46,7 +44,7 @@ struct CommitFailureTests {
         }
         #expect(throws: QueueError.self) { try fixture.ids(id) }
         fixture.settle([1], of: id)
-        vfs.set { $0.failOpens = 0 }
+        vfs.lift()
         let writer = fixture.queue.writer
         writer.queue.sync { writer.retryReopening(.unavailable(reason: "test")) }
         let stored = try fixture.ids(id)
@@ -62,7 +60,7 @@ struct CommitFailureTests {
         let fixture = try QueueFixture { $0.vfs = vfs.name }
         let id = fixture.destination()
         try fixture.append(fixture.events(2, to: id))
-        vfs.set { $0.failWrites = 1 }
+        vfs.fail(.write)
         guard case .storage = fixture.refusal(fixture.events(3, to: id)) else {
             Issue.record("not storage")
             return
@@ -77,47 +75,11 @@ struct CommitFailureTests {
         let fixture = try QueueFixture { $0.vfs = vfs.name }
         let id = fixture.destination()
         try fixture.append(fixture.events(3, to: id))
-        vfs.set { $0.failWrites = 1 }
+        vfs.fail(.write)
         fixture.settle([1, 2], of: id)
         fixture.upkeep()
         #expect(try fixture.ids(id) == [3])
         #expect(fixture.totals.delivered == 2)
         #expect(fixture.recorder.commits.flatMap(\.settled).count == 1)
-    }
-
-    /// Fails the first, the second, the third … write or sync of a short story, until one passes untouched.
-    @Test(arguments: [false, true]) func whereverTheDiskFailsWhatWasAnsweredIsThere(sync: Bool) throws {
-        for skip in 0..<200 {
-            let vfs = FaultVFS()
-            let fixture = try QueueFixture { $0.vfs = vfs.name }
-            let id = fixture.destination()
-            var stored: [Int64] = []
-            var settled: Set<Int64> = []
-            vfs.set {
-                if sync { $0.skipSyncs = skip } else { $0.skipWrites = skip }
-                if sync { $0.failSyncs = 1 } else { $0.failWrites = 1 }
-            }
-            for round in 0..<4 {
-                if let first = try? fixture.append(fixture.events(2, to: id, bytes: 3000)) {
-                    stored += [first.rawValue, first.rawValue + 1]
-                }
-                if round == 2, let first = stored.first {
-                    fixture.settle([first], of: id)
-                    settled.insert(first)
-                }
-            }
-            fixture.upkeep()
-            fixture.upkeep()
-            let expected = stored.filter { !settled.contains($0) }
-            #expect(try fixture.ids(id) == expected, "fault \(skip)")
-            #expect(fixture.totals.isBalanced, "fault \(skip)")
-            let copy = try fixture.crashed()
-            #expect(try copy.ids(id) == expected, "fault \(skip)")
-            #expect(copy.totals.isBalanced)
-            if vfs.isSpent { continue }
-            #expect(skip > 3)
-            return
-        }
-        Issue.record("no end of faults")
     }
 }

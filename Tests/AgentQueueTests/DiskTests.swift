@@ -59,10 +59,7 @@ struct DiskTests {
         try fixture.append(fixture.events(3, to: id))
         fixture.upkeep()
         #expect(FileIdentity(fixture.settings.path + ".reserve")?.size == 1 << 20)
-        vfs.set {
-            $0.failWrites = 1
-            $0.writeCode = SQLITE_FULL
-        }
+        vfs.fail(.write, code: SQLITE_FULL)
         fixture.settle([1], of: id)
         #expect(fixture.totals.delivered == 1)
         #expect(FileIdentity(fixture.settings.path + ".reserve") == nil)
