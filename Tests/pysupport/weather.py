@@ -22,13 +22,13 @@ class Trouble:
     state: str = "backing_off"
     limited_by: str | None = None
     # Whether records are stored that the agent is not told of: only then an event may come twice.
-    may_repeat: bool = False
-    # Whether a rule can tell by chance which requests it strikes.
-    by_chance: bool = True
+    repeats: str = "never"
+    # It strikes all or nothing: by chance it would be another kind.
+    steady: bool = False
 
     def rules_with(self, **changes):
         """Its rules, each with an id of its own, and with other members."""
-        if not self.by_chance:
+        if self.steady:
             changes.pop("probability", None)
         return [{"id": f"{self.name}-{n}", **rule, **changes} for n, rule in enumerate(self.rules)]
 
@@ -74,39 +74,46 @@ TROUBLES = [
     trouble("access_denied", error("AccessDeniedException"), code="AccessDeniedException", state="parked"),
     trouble("kms_denied", error("KMSAccessDeniedException"), code="KMSAccessDeniedException", state="parked"),
     trouble("stream_missing", error("ResourceNotFoundException"), code="ResourceNotFoundException", state="parked"),
-    trouble("invalid_argument", error("InvalidArgumentException"), code="InvalidArgumentException", state="parked"),
+    # (A record that is refused alone, between others that are accepted, would be a dead letter.)
+    trouble(
+        "invalid_argument",
+        error("InvalidArgumentException"),
+        code="InvalidArgumentException",
+        state="parked",
+        steady=True,
+    ),
     # Refused, or failed, nobody knows.
     trouble("internal_failure", error("InternalFailure"), code="InternalFailure"),
-    trouble("internal_failure_but_stored", error("InternalFailure", stored=True), code="InternalFailure", may_repeat=True),
+    trouble("internal_failure_but_stored", error("InternalFailure", stored=True), code="InternalFailure", repeats="surely"),
     trouble("empty_503", {"action": "status", "status": 503}, code="http_503"),
     trouble(
         "bad_gateway_but_stored",
         {"action": "status", "status": 502, "body": "<html>bad gateway</html>", "stored": True},
         code="http_502",
-        may_repeat=True,
+        repeats="surely",
     ),
     # The connection.
     trouble("reset_before_reading", {"action": "reset_unread", "operation": "*"}, code="no_answer"),
     trouble("reset_before_storing", {"action": "reset", "stored": False}, code="no_answer"),
-    trouble("reset_after_storing", {"action": "reset", "stored": True}, code="no_answer", may_repeat=True),
+    trouble("reset_after_storing", {"action": "reset", "stored": True}, code="no_answer", repeats="surely"),
     trouble("closed_after_the_answer", {"action": "close"}),
     trouble("hanging", {"action": "hang"}, code="no_answer"),
-    trouble("hanging_but_stored", {"action": "hang", "stored": True}, code="no_answer", may_repeat=True),
+    trouble("hanging_but_stored", {"action": "hang", "stored": True}, code="no_answer", repeats="surely"),
     # Time.
     trouble("late_answers", {"action": "delay", "delay_ms": 150}),
-    trouble("answers_too_late", {"action": "delay", "delay_ms": 1300}, code="no_answer", may_repeat=True),
+    trouble("answers_too_late", {"action": "delay", "delay_ms": 1300}, code="no_answer", repeats="surely"),
     trouble("slow_reading", {"action": "slow_read", "bytes_per_second": 40_000}),
-    trouble("reading_too_slow", {"action": "slow_read", "bytes_per_second": 500}, code="no_answer", may_repeat=True),
-    trouble("clock_ahead", {"action": "clock", "offset_seconds": 4000}, by_chance=False),
-    trouble("clock_behind", {"action": "clock", "offset_seconds": -100_000}, by_chance=False),
+    trouble("reading_too_slow", {"action": "slow_read", "bytes_per_second": 500}, code="no_answer", repeats="perhaps"),
+    trouble("clock_ahead", {"action": "clock", "offset_seconds": 4000}, steady=True),
+    trouble("clock_behind", {"action": "clock", "offset_seconds": -100_000}, steady=True),
     # The answer.
-    trouble("garbage", {"action": "garbage"}, code="unintelligible_answer", may_repeat=True),
-    trouble("half_an_answer", {"action": "truncate"}, code="no_answer", may_repeat=True),
+    trouble("garbage", {"action": "garbage"}, code="unintelligible_answer", repeats="surely"),
+    trouble("half_an_answer", {"action": "truncate"}, code="no_answer", repeats="surely"),
     trouble(
-        "an_entry_too_few", {"action": "wrong_count", "entries": -1}, code="unintelligible_answer", may_repeat=True
+        "an_entry_too_few", {"action": "wrong_count", "entries": -1}, code="unintelligible_answer", repeats="surely"
     ),
     trouble(
-        "an_entry_too_many", {"action": "wrong_count", "entries": 1}, code="unintelligible_answer", may_repeat=True
+        "an_entry_too_many", {"action": "wrong_count", "entries": 1}, code="unintelligible_answer", repeats="surely"
     ),
 ]
 
