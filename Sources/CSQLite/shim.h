@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Swift cannot import from sqlite3.h: variadic functions and casting macros; and two headers of Linux that
-// Swift's Glibc module leaves out, for what the queue asks about the disk and the clock under it.
+// What Swift cannot import from sqlite3.h: variadic functions and casting macros; two headers of Linux that Swift's
+// Glibc module leaves out, for what the queue asks about the disk and the clock under it; and one instruction.
 #pragma once
 #include <sqlite3.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/timex.h>
 #include <sys/vfs.h>
 
@@ -37,3 +39,29 @@ static inline int agent_clock_is_synchronized(void) {
     int result = adjtimex(&state);
     return result >= 0 && result != TIME_ERROR;
 }
+
+#if defined(__x86_64__)
+/// Whether the processor has an instruction for CRC-32C.
+static inline int agent_has_crc32c(void) { return __builtin_cpu_supports("sse4.2"); }
+
+/// CRC-32C of `count` bytes, continued from `crc`, by the instruction that ``agent_has_crc32c`` asks for.
+__attribute__((target("sse4.2"))) static inline uint32_t agent_crc32c(uint32_t crc, const void *bytes, size_t count) {
+    const unsigned char *p = (const unsigned char *)bytes;
+    uint64_t state = crc;
+    for (; count >= 8; count -= 8, p += 8) {
+        uint64_t word;
+        __builtin_memcpy(&word, p, 8);
+        state = __builtin_ia32_crc32di(state, word);
+    }
+    uint32_t rest = (uint32_t)state;
+    for (; count > 0; count--, p++) rest = __builtin_ia32_crc32qi(rest, *p);
+    return rest;
+}
+#else
+static inline int agent_has_crc32c(void) { return 0; }
+static inline uint32_t agent_crc32c(uint32_t crc, const void *bytes, size_t count) {
+    (void)bytes;
+    (void)count;
+    return crc;
+}
+#endif

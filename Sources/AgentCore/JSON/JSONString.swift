@@ -4,7 +4,7 @@
 public enum JSONString {
     /// What the bytes between the quotes of a well-formed string mean; `nil` where an escape is half a surrogate pair.
     public static func decode(_ raw: UnsafeRawBufferPointer) -> String? {
-        guard raw.contains(UInt8(ascii: "\\")) else { return String(decoding: raw, as: UTF8.self) }
+        guard hasEscape(raw) else { return String(decoding: raw, as: UTF8.self) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(raw.count)
         var i = 0
@@ -30,6 +30,38 @@ public enum JSONString {
             }
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Whether an escape is in what stands between the quotes of a well-formed string.
+    static func hasEscape(_ raw: UnsafeRawBufferPointer) -> Bool {
+        special(in: raw, from: 0) < raw.count
+    }
+
+    /// Where, from `start` on, the first quote, backslash or control character is; the count of bytes where there is
+    /// none.
+    ///
+    /// Eight bytes a step: most bytes of an event are inside of its strings.
+    @inlinable
+    @inline(__always)
+    public static func special(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var i = start
+        while i &+ 8 <= bytes.count {
+            let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self))
+            let quote = (word ^ (ones &* 0x22)) &- ones
+            let backslash = (word ^ (ones &* 0x5c)) &- ones
+            let control = word &- (ones &* 0x20)
+            // The high bit of each such byte; exact up to the first one, behind which a subtraction may borrow.
+            let found = (quote | backslash | control) & ~word & (ones &* 0x80)
+            if found != 0 { return i &+ found.trailingZeroBitCount &>> 3 }
+            i &+= 8
+        }
+        while i < bytes.count {
+            let byte = bytes[i]
+            if byte == 0x22 || byte == 0x5c || byte < 0x20 { return i }
+            i &+= 1
+        }
+        return bytes.count
     }
 
     /// Appends `text` in quotes, escaped as far as it must be.

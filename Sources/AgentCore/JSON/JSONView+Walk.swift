@@ -75,6 +75,7 @@ struct Walk {
         return value
     }
 
+    @inline(__always)
     private mutating func skipSpace() {
         while i < text.count, text[i] <= 0x20 { i &+= 1 }
     }
@@ -110,12 +111,17 @@ struct Walk {
     }
 
     /// From behind the opening quote to behind the closing one.
+    @inline(__always)
     private mutating func skipString() {
-        while i < text.count {
-            let byte = text[i]
-            i &+= 1
-            if byte == UInt8(ascii: "\"") { return }
-            if byte == UInt8(ascii: "\\") { i = min(i &+ 1, text.count) }
+        while true {
+            i = JSONString.special(in: text, from: i)
+            guard i < text.count else { return }
+            if text[i] == UInt8(ascii: "\"") {
+                i &+= 1
+                return
+            }
+            // An escape, with the character behind it.
+            i = min(i &+ 2, text.count)
         }
     }
 }

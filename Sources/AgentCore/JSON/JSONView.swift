@@ -57,10 +57,14 @@ public struct JSONView {
     public func isString(_ other: String) -> Bool {
         guard kind == .string else { return false }
         let raw = stringBytes
+        let count = other.utf8.count
+        // An escape is longer than what it means, so that the lengths tell most apart.
+        if raw.count < count { return false }
+        if raw.count > count {
+            return JSONString.hasEscape(raw) && JSONString.decode(raw)?.utf8.elementsEqual(other.utf8) ?? false
+        }
         var other = other
-        if raw.contains(UInt8(ascii: "\\")) { return JSONString.decode(raw)?.utf8.elementsEqual(other.utf8) ?? false }
-        guard raw.count == other.utf8.count else { return false }
-        return other.withUTF8 { raw.elementsEqual($0) }
+        return other.withUTF8 { raw.elementsEqual($0) } && !JSONString.hasEscape(raw)
     }
 
     /// The members of an object, in the order of the text; none for other values.

@@ -26,7 +26,11 @@ struct EventBuilder {
         let given = (plan.partitionKey, plan.explicitHashKey)
         let key = try block.withBytes { (bytes) throws(Refusal) -> EventKey in
             guard isJSON else { return try EventKey(checked: given.0, given.1) }
-            return try Self.key(given, of: try view(bytes), target.partitionKeyPointer)
+            guard given.0.isEmpty, let pointer = target.partitionKeyPointer else {
+                try check(bytes, 1)
+                return try EventKey(checked: given.0, given.1)
+            }
+            return try checkedKey(given, of: bytes, pointer)
         }
         return try event(Payload(block), key, target)
     }
@@ -43,7 +47,7 @@ struct EventBuilder {
                 var key = shared
                 if let pointer {
                     do throws(Refusal) {
-                        key = try Self.key(given, of: view(text, firstLine: lines.number), pointer)
+                        key = try checkedKey(given, of: text, pointer, firstLine: lines.number)
                     } catch {
                         throw error.onLine(lines.number)
                     }
@@ -81,12 +85,28 @@ struct EventBuilder {
         return try event(Payload(block, range: data), key, target)
     }
 
-    private func view(_ bytes: UnsafeRawBufferPointer, firstLine: Int = 1) throws(Refusal) -> JSONView {
+    private func view(_ bytes: UnsafeRawBufferPointer) throws(Refusal) -> JSONView {
         do throws(JSONFault) {
             return try JSONView(validating: bytes)
         } catch {
-            throw Refusal(error, in: bytes, firstLine: firstLine)
+            throw Refusal(error, in: bytes, firstLine: 1)
         }
+    }
+
+    /// The key that `pointer` leads to in `text`, which is checked on the way.
+    private func checkedKey(
+        _ given: (partition: String, hash: String),
+        of text: UnsafeRawBufferPointer,
+        _ pointer: JSONPointer,
+        firstLine: Int = 1
+    ) throws(Refusal) -> EventKey {
+        let value: JSONView?
+        do throws(JSONFault) {
+            value = try JSON.value(at: pointer, validating: text)
+        } catch {
+            throw Refusal(error, in: text, firstLine: firstLine)
+        }
+        return try EventKey(checked: value.map(Self.keyText) ?? given.partition, given.hash)
     }
 
     private func check(_ bytes: UnsafeRawBufferPointer, _ line: Int) throws(Refusal) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AgentCore
+
 /// Reads the JSON that Kinesis answers with in one pass, without making a tree: the caller asks for what it expects
 /// next. Members may come in any order and with any white space; what is not asked for is skipped, but must be JSON.
 struct AnswerScanner {
@@ -56,21 +58,19 @@ struct AnswerScanner {
         try expect("\"")
         let start = at
         var isEscaped = false
-        while at < bytes.count {
-            let byte = bytes[at]
-            if byte == UInt8(ascii: "\"") {
+        while true {
+            at = JSONString.special(in: UnsafeRawBufferPointer(bytes), from: at)
+            guard at < bytes.count else { throw malformed("it ends in a string") }
+            switch bytes[at] {
+            case UInt8(ascii: "\""):
                 at &+= 1
                 return Text(range: start..<at &- 1, isEscaped: isEscaped)
-            }
-            if byte < 0x20 { throw malformed("a control character is in a string") }
-            if byte == UInt8(ascii: "\\") {
+            case UInt8(ascii: "\\"):
                 isEscaped = true
                 try skipEscape()
-            } else {
-                at &+= 1
+            default: throw malformed("a control character is in a string")
             }
         }
-        throw malformed("it ends in a string")
     }
 
     mutating func stringOrNull() throws(MalformedAnswer) -> Text? {

@@ -5,31 +5,31 @@ import CSQLite
 /// The queued events of one destination, as the writer changes them.
 final class EventTable {
     private let insertStatement: SQLiteStatement
-    private let sizes: SQLiteStatement
     private let ages: SQLiteStatement
-    private let delete: SQLiteStatement
-    private let deleteOne: SQLiteStatement
+    private let deleteTaken: SQLiteStatement
+    private let deletePrefix: SQLiteStatement
     private let lastStatement: SQLiteStatement
     private let bury: SQLiteStatement
     private let id: DestinationID
-    private var runs: [(first: EventID, last: EventID)] = []
+    private let taken: TakenRows
     private let handle: OpaquePointer
 
-    init(_ connection: borrowing SQLiteConnection, _ id: DestinationID) throws(QueueError) {
+    /// - Parameter taken: What `connection` calls `taken()`.
+    init(_ connection: borrowing SQLiteConnection, _ taken: TakenRows, _ id: DestinationID) throws(QueueError) {
         self.id = id
+        self.taken = taken
         handle = connection.handle
         let name = Schema.eventTable(id)
         insertStatement = try SQLiteStatement(connection, "INSERT INTO \(name) VALUES (?, ?, ?, ?, ?, ?)")
-        sizes = try SQLiteStatement(
-            connection,
-            "SELECT id, \(Schema.rowBytes) FROM \(name) WHERE id >= ? ORDER BY id"
-        )
         ages = try SQLiteStatement(
             connection,
             "SELECT id, accepted_ms, \(Schema.rowBytes) FROM \(name) ORDER BY id"
         )
-        delete = try SQLiteStatement(connection, "DELETE FROM \(name) WHERE id BETWEEN ? AND ?")
-        deleteOne = try SQLiteStatement(connection, "DELETE FROM \(name) WHERE id = ?")
+        deleteTaken = try SQLiteStatement(
+            connection,
+            "DELETE FROM \(name) WHERE id BETWEEN ? AND ? AND \(TakenRows.function)(id, length(data), key, hash_key)"
+        )
+        deletePrefix = try SQLiteStatement(connection, "DELETE FROM \(name) WHERE id <= ?")
         lastStatement = try SQLiteStatement(connection, "SELECT id FROM \(name) ORDER BY id DESC LIMIT 1")
         bury = try SQLiteStatement(
             connection,
@@ -69,61 +69,24 @@ final class EventTable {
 
     // MARK: Removing
 
-    /// Deletes those of `ids`, ascending, that are there.
-    ///
-    /// Neighbours in the table go in one statement, also where ids between them belong to other destinations.
+    /// Deletes those of `ids`, ascending, that are there: one statement for all that are close to each other.
     func remove(_ ids: [EventID]) throws(QueueError) -> RemovedRows {
         var removed = RemovedRows()
-        var next = 0
-        while next < ids.count { try findRuns(of: ids, from: &next, removed: &removed) }
-        for run in runs { try remove(run.first, through: run.last, counting: &removed) }
-        runs.removeAll(keepingCapacity: true)
+        var start = 0
+        while start < ids.count {
+            var end = start + 1
+            while end < ids.count, ids[end].rawValue &- ids[end &- 1].rawValue <= Self.widestGap { end += 1 }
+            try deleteTaken.bind(1, ids[start])
+            try deleteTaken.bind(2, ids[end - 1])
+            removed.add(try taken.run(deleteTaken, ids[start..<end]))
+            start = end
+        }
         return removed
     }
 
-    /// Walks the table from `ids[next]` on; stops early where it meets many rows that were not asked for.
-    private func findRuns(of ids: [EventID], from next: inout Int, removed: inout RemovedRows) throws(QueueError) {
-        try sizes.bind(1, ids[next])
-        defer { sizes.reset() }
-        var isRunning = false
-        var strangers = 0
-        while next < ids.count {
-            guard try sizes.step() else {
-                next = ids.count
-                return
-            }
-            let row = EventID(sizes.integer(0))
-            while next < ids.count, ids[next] < row { next += 1 }
-            if next < ids.count, ids[next] == row {
-                removed.bytes += sizes.integer(1) + QueueTotals.eventOverhead
-                if isRunning { runs[runs.count - 1].last = row } else { runs.append((row, row)) }
-                isRunning = true
-                next += 1
-            } else {
-                isRunning = false
-                strangers += 1
-                if strangers == 16 { return }
-            }
-        }
-    }
-
-    private func remove(_ first: EventID, through last: EventID, counting removed: inout RemovedRows)
-        throws(QueueError)
-    {
-        if first == last {
-            try deleteOne.bind(1, first)
-            try deleteOne.run()
-        } else {
-            try delete.bind(1, first)
-            try delete.bind(2, last)
-            try delete.run()
-        }
-        let changes = Int(sqlite3_changes64(handle))
-        guard changes > 0 else { return }
-        if removed.count == 0 { removed.first = first }
-        removed.count += changes
-        removed.through = last
-    }
+    /// Between two ids at this distance may be as many rows that are not wanted: passing over them takes as long as
+    /// another statement.
+    private static let widestGap: Int64 = 16
 
     /// Deletes the oldest events: as few as free `bytes`, and at least one if there is one.
     func removeOldest(freeing bytes: Int64) throws(QueueError) -> RemovedRows {
@@ -143,22 +106,17 @@ final class EventTable {
     private func removePrefix(while isWanted: (_ acceptedMS: Int64, _ freed: Int64) -> Bool)
         throws(QueueError) -> RemovedRows
     {
-        var bytes: Int64 = 0
-        var first = EventID.zero
-        var last = EventID.zero
+        var removed = RemovedRows()
         do {
             defer { ages.reset() }
             while try ages.step() {
-                guard isWanted(ages.integer(1), bytes) else { break }
-                last = EventID(ages.integer(0))
-                if first == .zero { first = last }
-                bytes += ages.integer(2) + QueueTotals.eventOverhead
+                guard isWanted(ages.integer(1), removed.bytes) else { break }
+                removed.add(EventID(ages.integer(0)), bytes: ages.integer(2) + QueueTotals.eventOverhead)
             }
         }
-        var removed = RemovedRows()
-        guard last != .zero else { return removed }
-        try remove(first, through: last, counting: &removed)
-        removed.bytes = bytes
+        guard removed.count > 0 else { return removed }
+        try deletePrefix.bind(1, removed.through)
+        try deletePrefix.run()
         return removed
     }
 

@@ -111,6 +111,19 @@ struct DiskReserve {
     /// Takes the space from the file system, blocks and all.
     mutating func take() throws(QueueError) {
         guard !isHeld, bytes > 0 else { return }
+        try Self.allocate(path, bytes)
+        isHeld = true
+    }
+
+    /// Whether the file system gives so much besides what is held: what it says is free, a quota may deny.
+    func hasRoom(for bytes: Int64) -> Bool {
+        let trial = path + "-trial"
+        defer { unlink(trial) }
+        do { try Self.allocate(trial, bytes) } catch { return false }
+        return true
+    }
+
+    private static func allocate(_ path: String, _ bytes: Int64) throws(QueueError) {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .system(operation: "create", path: path, errno: errno) }
         defer { close(descriptor) }
@@ -119,7 +132,6 @@ struct DiskReserve {
             unlink(path)
             throw .system(operation: "reserve disk for", path: path, errno: code)
         }
-        isHeld = true
     }
 
     /// Gives the space back to the file system. Whether there was any.

@@ -8,6 +8,8 @@ struct OpenedFile {
     let file: WriteConnection
     let ledger: Ledger
     let clock: AgentClock
+    /// The disk was full, and opening it took what was set aside.
+    let isReserveSpent: Bool
 
     init(_ settings: QueueSettings, clocks: QueueClocks, observer: (any QueueObserver)?) throws(QueueError) {
         let uptime = clocks.uptimeNS()
@@ -23,12 +25,12 @@ struct OpenedFile {
         try Salvage.finishInterrupted(path: settings.path, wallMS: wall)
         do throws(QueueError) {
             try Self.inspect(settings.path)
-            (file, ledger) = try Self.open(settings, clock: fresh)
+            (file, ledger, isReserveSpent) = try Self.openWithReserve(settings, clock: fresh)
         } catch {
             guard case .damaged = error else { throw error }
             let outcome = try Salvage.replace(settings, known: nil, clock: fresh, because: error)
             observer?.noticed(outcome.notice)
-            (file, ledger) = try Self.open(settings, clock: fresh)
+            (file, ledger, isReserveSpent) = try Self.openWithReserve(settings, clock: fresh)
         }
         clock = AgentClock(
             resuming: try file.clockMark(),
@@ -37,6 +39,21 @@ struct OpenedFile {
             boot: clocks.boot,
             uptimeNS: uptime
         )
+    }
+
+    /// On a full disk, what was set aside makes room for what opening writes.
+    private static func openWithReserve(_ settings: QueueSettings, clock: AgentClock.Mark) throws(QueueError) -> (
+        WriteConnection, Ledger, Bool
+    ) {
+        do throws(QueueError) {
+            let (file, ledger) = try open(settings, clock: clock)
+            return (file, ledger, false)
+        } catch {
+            var reserve = DiskReserve(queuePath: settings.path, bytes: settings.reserveBytes)
+            guard case .full = error, reserve.release() else { throw error }
+            let (file, ledger) = try open(settings, clock: clock)
+            return (file, ledger, true)
+        }
     }
 
     private static func open(_ settings: QueueSettings, clock: AgentClock.Mark) throws(QueueError) -> (

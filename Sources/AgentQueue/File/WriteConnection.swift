@@ -16,6 +16,7 @@ final class WriteConnection {
     private let commitStatement: SQLiteStatement
     private let updateTotal: SQLiteStatement
     private let updateAgent: SQLiteStatement
+    private let taken: TakenRows
     private var tables: [DestinationID: EventTable] = [:]
     private var deadLetters: DeadLetterTable?
     private var isSyncing = true
@@ -23,6 +24,7 @@ final class WriteConnection {
     init(_ settings: QueueSettings, clock: AgentClock.Mark) throws(QueueError) {
         path = settings.path
         connection = try Self.open(settings, clock: clock)
+        taken = try TakenRows(connection)
         begin = try SQLiteStatement(connection, "BEGIN IMMEDIATE")
         commitStatement = try SQLiteStatement(connection, "COMMIT")
         updateTotal = try SQLiteStatement(
@@ -88,10 +90,21 @@ final class WriteConnection {
             """
         )
         if settings.maxPages > 0 { try connection.execute("PRAGMA max_page_count = \(settings.maxPages)") }
-        // Makes the WAL, or reads it after a crash, so that there is a file whose identity can be watched.
-        try connection.execute("BEGIN IMMEDIATE; UPDATE agent SET id = 1; COMMIT")
+        try touch(connection, path: settings.path)
         if isNew { syncFolder(of: settings.path) }
         return connection
+    }
+
+    /// Makes the WAL, or reads it after a crash, so that there is a file whose identity can be watched, and tries
+    /// whether it can be written.
+    private static func touch(_ connection: borrowing SQLiteConnection, path: String) throws(QueueError) {
+        do throws(QueueError) {
+            try connection.execute("BEGIN IMMEDIATE; UPDATE agent SET id = 1; COMMIT")
+        } catch {
+            // On a full disk there is nothing to try, and what is in the WAL can be delivered.
+            guard case .full = error, let log = FileIdentity(path + "-wal"), log.size > 0 else { throw error }
+            if connection.isInTransaction { try connection.execute("ROLLBACK") }
+        }
     }
 
     // MARK: Transactions
@@ -140,7 +153,7 @@ final class WriteConnection {
         if let table = tables[id] { return table }
         // Statements are kept for the destinations in use; 32 of them take about half a megabyte.
         if tables.count >= 32 { tables.removeAll(keepingCapacity: true) }
-        let table = try EventTable(connection, id)
+        let table = try EventTable(connection, taken, id)
         tables[id] = table
         return table
     }
@@ -209,7 +222,7 @@ final class WriteConnection {
                 isPaused: rows.integer(4) != 0
             )
             account.totals = QueueTotals(rows, from: 5)
-            let table = try EventTable(connection, id)
+            let table = try EventTable(connection, taken, id)
             account.head = try table.first()
             account.last = try table.last()
             ledger.add(account)

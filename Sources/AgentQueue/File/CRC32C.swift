@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
+import CSQLite
 
-/// CRC-32C (Castagnoli, RFC 3720 appendix B.4), eight bytes a step.
-public struct CRC32C: Sendable {
+/// CRC-32C (Castagnoli, RFC 3720 appendix B.4), eight bytes a step: by the processor's instruction for it where there
+/// is one, which is five times as fast as by tables.
+struct CRC32C: Sendable {
     private var state: UInt32 = 0xffff_ffff
+    private let inHardware: Bool
 
-    public init() {}
+    init() { inHardware = Self.hasInstruction }
 
-    public var value: UInt32 { ~state }
+    /// - Parameter inHardware: Only to be true where ``hasInstruction`` is.
+    init(inHardware: Bool) { self.inHardware = inHardware }
 
-    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    static let hasInstruction = agent_has_crc32c() != 0
+
+    var value: UInt32 { ~state }
+
+    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        state = inHardware ? agent_crc32c(state, start, bytes.count) : Self.updated(state, bytes)
+    }
+
+    private static func updated(_ state: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
         var crc = state
-        Self.tables.withUnsafeBufferPointer { t in
+        tables.withUnsafeBufferPointer { t in
             var i = 0
             while bytes.count &- i >= 8 {
                 let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self)) ^ UInt64(crc)
@@ -28,12 +41,7 @@ public struct CRC32C: Sendable {
                 i &+= 1
             }
         }
-        state = crc
-    }
-
-    public mutating func update(_ text: String) {
-        var text = text
-        text.withUTF8 { update(UnsafeRawBufferPointer($0)) }
+        return crc
     }
 
     /// Eight tables of 256: table n is the effect of a byte followed by n zero bytes.
