@@ -13,6 +13,25 @@ final class Checker {
         var isInFlight = false
         let committed: Instant
         var arrived: Instant?
+        /// Somebody was told that it is stored.
+        var isAcknowledged = false
+        var failures = Streak()
+    }
+
+    /// Failures one after the other.
+    private struct Streak {
+        private var since = Instant.zero
+        private var count = 0
+
+        /// - Returns: Whether there were too many for one that waits longer each time.
+        mutating func failed(now: Instant) -> Bool {
+            if now - since > .seconds(10) {
+                since = now
+                count = 0
+            }
+            count += 1
+            return count > 40
+        }
     }
 
     private struct Unit: Hashable {
@@ -28,6 +47,11 @@ final class Checker {
     private var ids: [UInt64: EventID] = [:]
     private var busy: Set<Unit> = []
     private var newest: [Unit: EventID] = [:]
+    private var failures: [DestinationID: Streak] = [:]
+    /// What limits removed, as far as the machine knows.
+    private var gone: [DestinationID: EventID] = [:]
+    private(set) var acknowledged = 0
+    private(set) var refused = 0
     /// The largest record that each destination may hold, by settings then valid.
     var largestRecord: (DestinationID) -> Int = { _ in .max }
 
@@ -77,6 +101,7 @@ final class Checker {
             {
                 violated("event \(id) goes out under another key")
             }
+            if id <= gone[batch.destination] ?? .zero { violated("event \(id) is sent after a limit removed it") }
             if row.destination != batch.destination { violated("event \(id) goes to another destination") }
             if trails[index(id)].isInFlight { violated("event \(id) is in two requests") }
             trails[index(id)].isInFlight = true
@@ -109,6 +134,7 @@ final class Checker {
     }
 
     func answered(_ request: SimulatedRequest, _ outcome: SendOutcome, isAmbiguous: Bool) {
+        countFailures(request, outcome)
         var accepted = [Bool](repeating: false, count: request.batch.events.count)
         if !isAmbiguous, case .answered(let records) = outcome {
             for (i, record) in records.enumerated() { if case .accepted = record { accepted[i] = true } }
@@ -124,9 +150,48 @@ final class Checker {
         }
     }
 
+    /// What fails is not to be tried again and again without a pause that grows.
+    private func countFailures(_ request: SimulatedRequest, _ outcome: SendOutcome) {
+        let destination = request.batch.destination
+        switch outcome {
+        case .failed(let failure):
+            // Looking for one record takes several requests.
+            guard failure.code != "ValidationException" else { return }
+            if failures[destination, default: Streak()].failed(now: now()) {
+                violated("requests to \(destination) fail all the time")
+            }
+        case .answered(let records):
+            failures[destination] = nil
+            for (id, record) in zip(request.batch.events, records) {
+                guard case .refused = record else { continue }
+                if trails[index(id)].failures.failed(now: now()) { violated("event \(id) fails all the time") }
+            }
+        }
+    }
+
+    /// Somebody who posted was answered: stored under these ids, or refused.
+    func acknowledged(_ ids: ClosedRange<Int64>?) {
+        guard let ids else { return refused += 1 }
+        for id in ids {
+            if id > trails.count { return violated("event \(id) is acknowledged and not stored") }
+            trails[Int(id) - 1].isAcknowledged = true
+        }
+        acknowledged += ids.count
+    }
+
+    /// The process ends in good order: nothing is left that could arrive twice.
+    func exits() {
+        for (i, trail) in trails.enumerated() where trail.isInFlight || trail.isConfirmed && queue.rows[i].fate == nil {
+            violated("event \(i + 1) is not settled when the process ends")
+        }
+        busy = []
+        failures = [:]
+    }
+
     /// The process died: what was under way, or confirmed and not yet settled, may be sent again.
     func crashed() {
         busy = []
+        failures = [:]
         for row in queue.rows where row.fate == nil {
             let i = index(row.event.id)
             if trails[i].isInFlight || trails[i].isConfirmed { trails[i].ambiguous += 1 }
@@ -164,6 +229,12 @@ final class Checker {
 
     /// The machine hears of a commit: keys are free from here on.
     func reported(_ commit: Commit) {
+        for removal in commit.removed {
+            gone[removal.destination] = max(gone[removal.destination] ?? .zero, removal.through)
+        }
+        for (destination, totals) in queue.totals where !totals.balance {
+            violated("the totals of \(destination) do not balance: \(totals)")
+        }
         for id in commit.settled.flatMap(\.ids) + commit.deadLettered.map(\.id) {
             busy.remove(Unit(destination: queue[id].destination, key: queue[id].event.key))
         }
@@ -174,7 +245,10 @@ final class Checker {
         for row in queue.rows {
             let id = row.event.id
             let trail = trails[index(id)]
-            if row.fate == nil { violated("event \(id) is left in the queue") }
+            if row.fate == nil {
+                violated("event \(id) is left in the queue\(trail.isAcknowledged ? ", and was acknowledged" : "")")
+            }
+            if row.fate == .delivered, trail.arrivals == 0 { violated("event \(id) counts as delivered, and is not") }
             if trail.arrivals > 1 + trail.ambiguous {
                 violated("event \(id) arrived \(trail.arrivals) times after \(trail.ambiguous) ambiguous attempts")
             }

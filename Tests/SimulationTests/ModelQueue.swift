@@ -32,6 +32,7 @@ final class ModelQueue {
         case settle(Settlement)
         case bury(DeadLetter)
         case remove(DestinationID, count: Int, Commit.RemovalCause)
+        case expire
     }
 
     struct Delays {
@@ -43,21 +44,26 @@ final class ModelQueue {
     }
 
     var delays = Delays()
+    var limits = Limits()
     /// Row i has the id i + 1.
     private(set) var rows: [Row] = []
     /// How many have no fate yet.
     private(set) var queued = 0
+    var totals: [DestinationID: Totals] = [:]
     var onCommit: (Commit) -> Void = { _ in }
     /// A row was committed, or met its fate.
     var onAppended: (EventID, Row) -> Void = { _, _ in }
     var onFate: (EventID, Row) -> Void = { _, _ in }
+    /// What was posted is answered: stored under these ids, or refused.
+    var onAnswer: (ClosedRange<Int64>?) -> Void = { _ in }
 
-    private let world: VirtualWorld
+    let world: VirtualWorld
     private var generator: SeededGenerator
-    private var idsOf: [DestinationID: [Int64]] = [:]
+    private(set) var idsOf: [DestinationID: [Int64]] = [:]
     private var pending: [Operation] = []
     private var inCommit: [Operation]?
     private var lastReport = Instant.zero
+    private var unreported = 0
     private var epoch = 0
 
     init(world: VirtualWorld, generator: SeededGenerator) {
@@ -82,6 +88,12 @@ final class ModelQueue {
         submit(.remove(destination, count: count, cause))
     }
 
+    /// Removes what is too old, as far as age is limited.
+    func expire() { submit(.expire) }
+
+    /// Nothing is to be written.
+    var isIdle: Bool { inCommit == nil && pending.isEmpty && unreported == 0 }
+
     private func submit(_ operation: Operation) {
         pending.append(operation)
         if inCommit == nil { beginCommit() }
@@ -95,22 +107,33 @@ final class ModelQueue {
         world.after(generator.milliseconds(delays.commitMS)) { [self] in
             guard began == epoch, let group = inCommit else { return }
             inCommit = nil
-            let commit = apply(group)
+            var answers: [ClosedRange<Int64>?] = []
+            let commit = apply(group, &answers)
             lastReport = max(lastReport, world.now + generator.milliseconds(delays.reportMS))
+            unreported += 1
             world.at(lastReport) { [self] in
-                if began == epoch { onCommit(commit) }
+                guard began == epoch else { return }
+                unreported -= 1
+                for answer in answers { onAnswer(answer) }
+                onCommit(commit)
             }
             beginCommit()
         }
     }
 
-    private func apply(_ group: [Operation]) -> Commit {
+    private func apply(_ group: [Operation], _ answers: inout [ClosedRange<Int64>?]) -> Commit {
         var commit = Commit()
         var appended: [DestinationID: [StoredEvent]] = [:]
         var order: [DestinationID] = []
         for operation in group {
             switch operation {
             case .append(let drafts, let isAwaited):
+                guard makeRoom(for: drafts, &commit) else {
+                    for draft in drafts { totals[draft.destination, default: Totals()].refused += 1 }
+                    answers.append(nil)
+                    continue
+                }
+                answers.append(Int64(rows.count + 1)...Int64(rows.count + drafts.count))
                 for draft in drafts {
                     let row = insert(draft)
                     if appended[draft.destination] == nil { order.append(draft.destination) }
@@ -124,13 +147,13 @@ final class ModelQueue {
                 meet(letter.id, .deadLettered(code: letter.code))
                 commit.deadLettered.append(letter)
             case .remove(let destination, let count, let cause):
-                let oldest = (idsOf[destination] ?? []).lazy.filter { self.rows[Int($0) - 1].fate == nil }.prefix(count)
-                let ids = Array(oldest)
-                guard let last = ids.last else { continue }
-                for id in ids { meet(EventID(id), .removed(cause)) }
-                commit.removed.append(
-                    .init(destination: destination, through: EventID(last), count: ids.count, cause: cause)
-                )
+                remove(Array(oldest(of: destination).prefix(count)), of: destination, cause, &commit)
+            case .expire:
+                guard let maxAge = limits.maxAge else { continue }
+                for destination in idsOf.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
+                    let old = oldest(of: destination).prefix { age(of: $0) > maxAge }
+                    remove(Array(old), of: destination, .expired, &commit)
+                }
             }
         }
         commit.appended = order.map { .init(destination: $0, events: appended[$0] ?? []) }
@@ -139,20 +162,27 @@ final class ModelQueue {
 
     private func insert(_ draft: Draft) -> Row {
         let id = EventID(Int64(rows.count + 1))
-        let event = StoredEvent(id: id, key: draft.key, acceptedMS: 0, data: draft.data)
+        let event = StoredEvent(
+            id: id,
+            key: draft.key,
+            acceptedMS: world.now.nanoseconds / 1_000_000,
+            data: draft.data
+        )
         let row = Row(destination: draft.destination, event: event, lane: draft.lane, isDamaged: draft.isDamaged)
         rows.append(row)
         idsOf[draft.destination, default: []].append(id.rawValue)
         queued += 1
+        totals[draft.destination, default: Totals()].appended(row)
         onAppended(id, row)
         return row
     }
 
     /// Who comes first owns the event.
-    private func meet(_ id: EventID, _ fate: Fate) {
+    func meet(_ id: EventID, _ fate: Fate) {
         guard self[id].fate == nil else { return }
         rows[Int(id.rawValue) - 1].fate = fate
         queued -= 1
+        totals[self[id].destination]?.met(fate, self[id])
         onFate(id, self[id])
     }
 
@@ -162,9 +192,11 @@ final class ModelQueue {
     /// The process dies. What is being committed may be in the file or not; what waits for a commit is not.
     func crash() {
         epoch += 1
-        if let group = inCommit, generator.chance(0.5) { _ = apply(group) }
+        var unheard: [ClosedRange<Int64>?] = []
+        if let group = inCommit, generator.chance(0.5) { _ = apply(group, &unheard) }
         inCommit = nil
         pending = []
+        unreported = 0
     }
 
     // MARK: Reading

@@ -29,6 +29,8 @@ struct Scenario {
         /// How many of its events Kinesis will never take, and how many are damaged in the file.
         let poison: Double
         let damaged: Double
+        /// Whether it becomes known only with its first event.
+        var opensLate = false
     }
 
     enum Deed {
@@ -42,6 +44,11 @@ struct Scenario {
         case tune(DeliverySettings)
         case remove(Int, count: Int, Commit.RemovalCause)
         case crash(downFor: Duration)
+        /// The process dies in the middle of what it does: after so many actions.
+        case crashAfter(actions: Int)
+        case stop(downFor: Duration)
+        /// The wall clock is set.
+        case jump(Duration)
         case sleep(Duration)
         case flush
         case renew(identity: String)
@@ -57,6 +64,7 @@ struct Scenario {
     var weather: [Weather] = []
     var limits = Shards.Limits()
     var queue = ModelQueue.Delays()
+    var queueLimits = ModelQueue.Limits()
     var latencyMS = 1...20
     /// When the last fault ends and the last event is posted.
     var calm: Instant
@@ -96,6 +104,43 @@ struct Scenario {
         queue.loadFailure = g.pick([0, 0, 0.02, 0.2])
         withholds = g.chance(0.2)
         latencyMS = g.pick([0...1, 1...20, 20...120])
+        drawRarities(&g, horizonMS: horizon * 1000)
+    }
+
+    private mutating func drawRarities(_ g: inout SeededGenerator, horizonMS: Int) {
+        func moment() -> Int { g.int(0...horizonMS) }
+        if g.chance(0.15) {
+            for _ in 0..<g.int(1...3) { add(moment(), .stop(downFor: g.milliseconds(0...3000))) }
+        }
+        if g.chance(0.15) {
+            for _ in 0..<g.int(1...3) { add(moment(), .crashAfter(actions: g.int(0...30))) }
+        }
+        if g.chance(0.15) {
+            for _ in 0..<g.int(1...3) {
+                add(moment(), .jump(.seconds(g.pick([-86_400_000, -400, -60, 90, 400, 86_400_000]))))
+            }
+        }
+        if g.chance(0.15) {
+            queueLimits.maxBytes = g.pick([20_000, 200_000, 2_000_000])
+            queueLimits.dropsOldest = g.chance(0.5)
+        }
+        if g.chance(0.1) { queueLimits.maxAge = .seconds(g.int(1...20)) }
+        for index in streams.indices where backlog[index] == 0 && g.chance(0.2) { streams[index].opensLate = true }
+        // More that hang than there are workers, at endpoints of their own.
+        if streams.count > 3, g.chance(0.3) {
+            let from = moment()
+            for index in streams.indices.dropFirst(g.int(0...2)) {
+                weather.append(
+                    Weather(
+                        kind: g.pick([.hangs, .hangs, .unreachable, .streamMissing]),
+                        scope: .stream(streams[index].destination),
+                        from: .zero + .milliseconds(from),
+                        until: .zero + .milliseconds(min(horizonMS, from + g.int(1000...20_000))),
+                        probability: 1
+                    )
+                )
+            }
+        }
     }
 
     private static func settings(_ g: inout SeededGenerator) -> DeliverySettings {

@@ -137,6 +137,8 @@ final class SimulatedKinesis {
         case .refusesAll: refuse(request, after: back, "ValidationException")
         case .slow: answer(request, after: generator.milliseconds(500...8000), failing: 0)
         case .failsEntries: answer(request, after: back, failing: 0.3)
+        case nil where abs(request.clockError.inSeconds) > 300:
+            refuse(request, after: back, "InvalidSignatureException", "Signature expired: too old")
         case nil: answer(request, after: back, failing: 0)
         }
     }

@@ -33,7 +33,7 @@ extension Simulation {
         switch deed {
         case .post(let stream, let count, let isAwaited):
             let drafts = (0..<count).map { _ in draft(of: streams[stream]) }
-            if process != nil { queue.append(drafts, isAwaited: isAwaited) }
+            post(drafts, to: streams[stream], isAwaited: isAwaited)
         case .pause(let index):
             paused.insert(streams[index].id)
             touch { machine, _ in machine.paused(streams[index].id) }
@@ -54,11 +54,26 @@ extension Simulation {
         case .remove(let index, let count, let cause):
             if process != nil { queue.remove(streams[index].id, count: count, cause) }
         case .crash(let downFor): crash(downFor: downFor)
+        case .crashAfter(let actions): fuse = actions
+        case .stop(let downFor): stop(downFor: downFor)
+        case .jump(let duration): clockError += duration
         case .sleep(let duration): world.leap(duration)
         case .flush: touch { $0.flush(now: $1) }
         case .renew(let identity): touch { $0.credentialsChanged(identity: identity, now: $1) }
         case .reshard(let index, let count): kinesis.reshard(streams[index].destination, into: count)
         }
+    }
+
+    private func post(_ drafts: [ModelQueue.Draft], to stream: Scenario.Stream, isAwaited: Bool = false) {
+        guard process != nil, stopping == nil else { return }
+        if !opened.contains(stream.id) { touch { machine, _ in open(stream, in: &machine) } }
+        queue.append(drafts, isAwaited: isAwaited)
+    }
+
+    /// What is too old goes, once a second.
+    func expire() {
+        if process != nil { queue.expire() }
+        world.after(.seconds(1)) { [unowned self] in if queue.limits.maxAge != nil { expire() } }
     }
 
     private func change(_ index: Int, _ body: (inout DestinationSettings) -> Void) {
@@ -72,6 +87,8 @@ extension Simulation {
         log("calm")
         kinesis.weather = []
         queue.delays.loadFailure = 0
+        queue.limits = ModelQueue.Limits()
+        fuse = nil
         isCalm = true
         calmSince = world.now
         for index in streams.indices {
@@ -83,7 +100,7 @@ extension Simulation {
 
     /// A poison event is known only by others that are taken: they go on being posted.
     private func proveOthers() {
-        if process != nil { queue.append(streams.map { draft(of: $0, isProof: true) }) }
+        for stream in streams { post([draft(of: stream, isProof: true)], to: stream) }
         world.after(.seconds(5)) { [unowned self] in if !isDone { proveOthers() } }
     }
 }

@@ -60,6 +60,8 @@ struct SimulatedRequest {
     let endpoint: String
     let identity: String
     let began: Instant
+    /// How far the time that signed it is from Kinesis's.
+    let clockError: Duration
     /// Whether the destination kept the order of keys when the request was made.
     let isOrdered: Bool
 }

@@ -19,6 +19,7 @@ extension DeliveryMachine {
         case .failed(let failure):
             requestFailed(attempt, failure, now: now)
         }
+        if !state.isolation.isEmpty { state.forgetRemovedSuspects() }
     }
 
     // MARK: Record by record

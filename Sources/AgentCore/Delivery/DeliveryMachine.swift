@@ -111,6 +111,7 @@ public struct DeliveryMachine: ~Copyable {
         for removal in commit.removed {
             guard let state = destinations[removal.destination] else { continue }
             state.goneThrough = max(state.goneThrough, removal.through)
+            state.forgetRemovedSuspects()
         }
         for settlement in commit.settled { settled(settlement) }
         for letter in commit.deadLettered {
@@ -187,7 +188,10 @@ public struct DeliveryMachine: ~Copyable {
     }
 
     /// Sends and loads nothing more; requests under way may still be answered, settled and dead-lettered.
-    public mutating func stop() { isStopping = true }
+    public mutating func stop() {
+        isStopping = true
+        for state in turns { state.pendingLoad?.isVoid = true }
+    }
 
     // MARK: What it can be asked
 

@@ -75,7 +75,7 @@ extension DestinationState {
             if item.id > goneThrough, !fits(item) { return draft }
             urgent.removeFirst()
             // Of an unordered key, another event may be backing off meanwhile.
-            if !item.key.isNone, keys[item.key]?.phase == .queued { keys[item.key]?.phase = .held }
+            if !item.key.isNone { setPhase(of: item.key, from: .queued, to: .held) }
             if item.id <= goneThrough { drop(item) } else { take(item) }
         }
         if urgent.isEmpty { isPressed = false }
@@ -83,10 +83,11 @@ extension DestinationState {
             let recordBytes = item.recordBytes
             if item.id <= goneThrough {
                 forgetPayload(item)
+            } else if isOrdered(item.key), fits(item) {
+                if claim(item.key) { take(item) } else { hold(item, share: share) }
             } else if !item.key.isNone, !keys.isEmpty, keys.index(forKey: item.key) != nil {
                 hold(item, share: share)
             } else if fits(item) {
-                if isOrdered(item.key) { addKey(item.key, .held) }
                 take(item)
             } else {
                 fresh.prepend(item)

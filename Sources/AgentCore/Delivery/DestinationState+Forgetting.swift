@@ -34,6 +34,14 @@ extension DestinationState {
         needsRescan = true
     }
 
+    /// Lets go of events that were to be tested by themselves, where a limit removed them.
+    func forgetRemovedSuspects() {
+        for item in isolation.remove(through: goneThrough) {
+            outstanding -= 1
+            drop(item)
+        }
+    }
+
     /// Reading begins again from the oldest event. Only while nothing is outstanding.
     func startOver() {
         needsRescan = false

@@ -19,6 +19,8 @@ enum Standing {
     case sick
 }
 
+private typealias KeyIndex = Dictionary<EventKey, KeyState>.Index
+
 /// One destination's events: which are here, which are blocked behind their key, and how far the file is read.
 ///
 /// Events come in by ``feed(_:room:)`` and loads, wait in `fresh`, go into a batch, and from there are settled,
@@ -142,23 +144,41 @@ final class DestinationState {
     /// Whether events of `key` wait for each other.
     func isOrdered(_ key: EventKey) -> Bool { !key.isNone && (settings.ordering == .key || isCrowded) }
 
+    // Each event passes here a few times, and most of what that costs is to look its key up: so that is done once, and
+    // the rest goes by index.
+
     func addKey(_ key: EventKey, _ phase: KeyState.Phase) {
         let lane = lanes == nil ? 0 : key.lane
         keys[key] = KeyState(phase: phase, lane: lane)
         lanes?.keys[Int(lane)] += 1
     }
 
-    private func removeKey(_ key: EventKey) {
-        guard let state = keys.removeValue(forKey: key) else { return }
-        lanes?.keys[Int(state.lane)] -= 1
+    /// Holds `key` for an event that is to be sent; `false` where an event of it is on record already.
+    func claim(_ key: EventKey) -> Bool {
+        let lane = lanes == nil ? 0 : key.lane
+        let before = keys.count
+        func insert(_: inout KeyState) {}
+        insert(&keys[key, default: KeyState(phase: .held, lane: lane)])
+        guard keys.count > before else { return false }
+        lanes?.keys[Int(lane)] += 1
+        return true
+    }
+
+    private func removeKey(at index: KeyIndex) {
+        lanes?.keys[Int(keys.values[index].lane)] -= 1
+        keys.remove(at: index)
+    }
+
+    func setPhase(of key: EventKey, from: KeyState.Phase, to: KeyState.Phase) {
+        guard let index = keys.index(forKey: key), keys.values[index].phase == from else { return }
+        keys.values[index].phase = to
     }
 
     /// Puts an event at the end of its busy key's line. Its payload stays as long as there is room for it.
     func hold(_ item: Item, share: Int) {
-        guard let lane = keys[item.key]?.lane else { return urgent.append(item) }
-        let item = shed(item, share: share)
-        keys[item.key]?.waiting.append(item)
-        lanes?.waiting[Int(lane)] += 1
+        guard let index = keys.index(forKey: item.key) else { return urgent.append(item) }
+        keys.values[index].waiting.append(shed(item, share: share))
+        lanes?.waiting[Int(keys.values[index].lane)] += 1
     }
 
     /// Puts an event back at the front of its key's line.
@@ -188,45 +208,45 @@ final class DestinationState {
     func release(_ key: EventKey) {
         // Unordered events settle while another event of their key backs off.
         guard let index = keys.index(forKey: key), keys.values[index].phase == .held else { return }
-        guard keys.values[index].waiting.isEmpty else {
-            promote(key)
-            if !isOrdered(key) { freeLine(of: key) }
-            return
-        }
-        lanes?.keys[Int(keys.values[index].lane)] -= 1
-        keys.remove(at: index)
+        if keys.values[index].waiting.isEmpty { return removeKey(at: index) }
+        promote(at: index)
+        if !isOrdered(key) { freeLine(at: index) }
+    }
+
+    func promote(_ key: EventKey) {
+        if let index = keys.index(forKey: key) { promote(at: index) }
     }
 
     /// Makes the first of a key's line urgent, or has it fetched where its payload left memory.
-    func promote(_ key: EventKey) {
-        guard let head = keys[key]?.waiting.first else { return removeKey(key) }
+    private func promote(at index: KeyIndex) {
+        guard let head = keys.values[index].waiting.first else { return removeKey(at: index) }
         if head.data == nil {
-            keys[key]?.phase = .fetching
-            fetchQueue.append(key)
+            keys.values[index].phase = .fetching
+            fetchQueue.append(head.key)
         } else {
-            keys[key]?.phase = .queued
-            takeFirst(of: key)
+            keys.values[index].phase = .queued
+            takeFirst(at: index)
             urgent.append(head)
             // A key that has more events waits a round trip for each: not longer.
-            if keys[key]?.waiting.isEmpty == false { isPressed = true }
+            if !keys.values[index].waiting.isEmpty { isPressed = true }
         }
     }
 
     /// An event of an unordered key that was throttled arrived: those that wait behind it may go all together.
-    private func freeLine(of key: EventKey) {
-        while keys[key]?.phase == .queued, let next = keys[key]?.waiting.first, next.data != nil {
-            takeFirst(of: key)
+    private func freeLine(at index: KeyIndex) {
+        while keys.values[index].phase == .queued, let next = keys.values[index].waiting.first, next.data != nil {
+            takeFirst(at: index)
             urgent.append(next)
             isPressed = true
         }
     }
 
     /// Takes the first event out of a key's line.
-    func takeFirst(of key: EventKey) {
-        guard let head = keys[key]?.waiting.popFirst(), let lane = keys[key]?.lane else { return }
+    private func takeFirst(at index: KeyIndex) {
+        guard let head = keys.values[index].waiting.popFirst() else { return }
         waitingCount -= 1
         waitingBytes -= head.cost
-        lanes?.waiting[Int(lane)] -= 1
+        lanes?.waiting[Int(keys.values[index].lane)] -= 1
     }
 
     // MARK: Coming back
@@ -246,7 +266,7 @@ final class DestinationState {
 
     /// The request failed by no fault of the event: it goes again as soon as requests may.
     func restore(_ item: Item) {
-        if keys[item.key]?.phase == .held { keys[item.key]?.phase = .queued }
+        setPhase(of: item.key, from: .held, to: .queued)
         urgent.append(item)
         isPressed = true
     }

@@ -76,6 +76,19 @@ struct Isolation {
         suspects.removeAll { $0.suspectSince.map { $0 <= proven } ?? true }
     }
 
+    /// Takes out the records up to `last`, which a limit removed.
+    mutating func remove(through last: EventID) -> [Item] {
+        let gone = items.filter { $0.id <= last }
+        guard !gone.isEmpty else { return [] }
+        func rest(of group: Group) -> Group? {
+            let left = group.items.filter { $0.id > last }
+            return left.isEmpty ? nil : Group(items: left, suspectSince: group.suspectSince)
+        }
+        groups = groups.compactMap(rest)
+        suspects = Deque(suspects.compactMap(rest))
+        return gone
+    }
+
     mutating func clear() {
         groups = []
         suspects = []
