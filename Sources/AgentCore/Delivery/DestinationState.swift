@@ -4,7 +4,8 @@ internal import HeapModule
 
 /// Payload bytes held by all destinations together.
 final class MemoryLedger {
-    var held = 0
+    // Not checked for overlapping access: see `DestinationState.fresh`.
+    @exclusivity(unchecked) var held = 0
     /// Room kept for loads under way.
     var reserved = 0
 }
@@ -50,22 +51,23 @@ final class DestinationState {
     var needsRescan = false
     var fetchQueue: Deque<EventKey> = []
     var lastLoadWasFetch = false
-    var lanes: LaneTable?
+    @exclusivity(unchecked) var lanes: LaneTable?
     /// An unordered destination with so many blocked events that it is handled like an ordered one until it is empty.
     var isCrowded = false
 
-    // What is here.
-    var fresh: Deque<Item> = []
-    var freshBytes = 0
+    // What is here. What each event passes through is not checked for overlapping access, which would cost more than
+    // what is done there: the machine is in one hand at a time, and nothing here calls back.
+    @exclusivity(unchecked) var fresh: Deque<Item> = []
+    @exclusivity(unchecked) var freshBytes = 0
     /// Heads of keys that came free, and events to be tried again: nothing is to be waited for.
-    var urgent: Deque<Item> = []
+    @exclusivity(unchecked) var urgent: Deque<Item> = []
     /// Some of the urgent ones do not linger.
-    var isPressed = false
+    @exclusivity(unchecked) var isPressed = false
     /// When the last request began.
     var lastRequestAt: Instant?
-    var keys: [EventKey: KeyState] = [:]
-    var waitingCount = 0
-    var waitingBytes = 0
+    @exclusivity(unchecked) var keys: [EventKey: KeyState] = [:]
+    @exclusivity(unchecked) var waitingCount = 0
+    @exclusivity(unchecked) var waitingBytes = 0
     var timers: Heap<RetryTimer> = []
     var isolation = Isolation()
     var isolationFault: Fault?
@@ -85,7 +87,7 @@ final class DestinationState {
 
     // What is told.
     /// Payload bytes in memory, and how many it was to hold at most when it last took some in.
-    var held = 0
+    @exclusivity(unchecked) var held = 0
     var grant = 0
     var retries = 0
     var throttled = 0

@@ -6,8 +6,9 @@
 /// Only members are followed, so that the value behind n tokens is within n open containers.
 struct JSONSearch {
     private let tokens: [String]
-    /// Bytes of the token that a name at ``nameDepth`` is compared with.
+    /// Of the token that a name at ``nameDepth`` is compared with: its bytes, and the first of them.
     private var length = 0
+    private var first: UInt8 = 0
     private var start = 0
 
     /// How many containers are open where a name may be the next token; 0: nowhere.
@@ -31,7 +32,7 @@ struct JSONSearch {
     /// A name at ``nameDepth``, with its quotes.
     @inline(__always)
     mutating func passed(_ name: UnsafeRawBufferPointer, isEscaped: Bool) {
-        if name.count &- 2 == length || isEscaped { compare(name) }
+        if isEscaped || (name.count &- 2 == length && (length == 0 || name[1] == first)) { compare(name) }
     }
 
     private mutating func compare(_ name: UnsafeRawBufferPointer) {
@@ -49,7 +50,7 @@ struct JSONSearch {
             valueDepth = depth
         } else if byte == UInt8(ascii: "{") {
             nameDepth = depth + 1
-            length = tokens[depth].utf8.count
+            aim()
         } else if byte == UInt8(ascii: "[") {
             isUnsettled = true
         }
@@ -64,6 +65,12 @@ struct JSONSearch {
     /// The object whose names were compared is over.
     mutating func closed() {
         nameDepth -= 1
-        if nameDepth > 0 { length = tokens[nameDepth - 1].utf8.count }
+        if nameDepth > 0 { aim() }
+    }
+
+    private mutating func aim() {
+        let token = tokens[nameDepth - 1].utf8
+        length = token.count
+        first = token.first ?? 0
     }
 }

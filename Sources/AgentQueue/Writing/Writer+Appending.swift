@@ -47,21 +47,22 @@ extension Writer {
     /// Sums a request up by destination.
     private func charge(_ request: AppendRequest) {
         charges.removeAll(keepingCapacity: true)
-        var current: DestinationID?
-        var index = 0
-        for event in request.events {
-            if event.destination != current {
-                current = event.destination
-                let position = position(of: event.destination)
-                if let known = charges.firstIndex(where: { $0.position == position }) {
-                    index = known
-                } else {
-                    index = charges.count
-                    charges.append(Charge(position: position, events: 0, bytes: 0))
-                }
+        var start = 0
+        while start < request.events.count {
+            // As long as the destination stays the same, which most often is to the end.
+            let destination = request.events[start].destination
+            var end = start
+            var bytes: Int64 = 0
+            while end < request.events.count, request.events[end].destination == destination {
+                bytes += request.events[end].queueBytes
+                end += 1
             }
-            charges[index].events += 1
-            charges[index].bytes += event.queueBytes
+            let position = position(of: destination)
+            let index = charges.firstIndex { $0.position == position } ?? charges.count
+            if index == charges.count { charges.append(Charge(position: position, events: 0, bytes: 0)) }
+            charges[index].events += end - start
+            charges[index].bytes += bytes
+            start = end
         }
     }
 
