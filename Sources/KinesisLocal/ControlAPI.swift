@@ -76,7 +76,7 @@ enum ControlAPI {
             let id = String(path.dropFirst("faults/".count))
             guard service.faults.remove(id: id) else { throw Refusal("There is no fault \(id).", status: 404) }
             return Array("{}".utf8)
-        case ("POST", "reshard"): return try reshard(service, try decode(Reshard.self, body), now)
+        case ("POST", "reshard"): return try reshard(service, try decode(Resharding.self, body), now)
         case ("GET", "journal"): return try journal(service, target)
         case ("GET", "stats"):
             var json = JSONText()
@@ -180,36 +180,13 @@ enum ControlAPI {
         return reply
     }
 
-    private struct Reshard: Decodable {
-        var stream: String
-        /// Equal ranges, any number: what UpdateShardCount does within bounds.
-        var shards: Int?
-        /// In the middle of its range.
-        var split: String?
-        var merge: [String]?
-    }
-
     private static func reshard(
         _ service: KinesisService,
-        _ request: Reshard,
+        _ request: Resharding,
         _ now: Moment
     ) throws(Refusal) -> [UInt8] {
         do throws(APIError) {
-            switch (request.shards, request.split, request.merge) {
-            case (let count?, nil, nil) where (1...10_000).contains(count):
-                try service.store.reshard(request.stream, to: count, now: now)
-            case (nil, let id?, nil):
-                let range = try service.store.stream(request.stream).shard(id: id).range
-                let middle = range.lowerBound + (range.upperBound - range.lowerBound) / 2 + 1
-                try service.store.split(request.stream, id, at: middle, now: now)
-            case (nil, nil, let pair?) where pair.count == 2:
-                try service.store.merge(request.stream, pair[0], pair[1], now: now)
-            default:
-                throw APIError(
-                    "InvalidArgumentException",
-                    "Give one of shards (1...10000), split, or merge with two ids."
-                )
-            }
+            try request.carryOut(on: &service.store, now: now)
             var json = JSONText()
             let stream = try service.store.stream(request.stream)
             json.object {

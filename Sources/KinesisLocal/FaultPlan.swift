@@ -79,7 +79,7 @@ struct FaultPlan {
             rule: rule,
             id: id,
             from: from,
-            until: rule.forMS.map { from + .milliseconds($0) } ?? .never,
+            until: rule.action.stage == .once ? .never : rule.forMS.map { from + .milliseconds($0) } ?? .never,
             generator: SeededGenerator(seed: rule.seed ?? seed &+ numbers &* 0x632b_e59b_d9b4_e019)
         )
         if let index = installed.firstIndex(where: { $0.id == id }) {
@@ -98,6 +98,25 @@ struct FaultPlan {
     }
 
     mutating func removeAll() { installed.removeAll() }
+
+    /// When the next of what happens once is due; ``Instant/never`` where there is nothing.
+    var nextDeed: Instant {
+        installed.lazy.filter { $0.rule.action.stage == .once && $0.fired == 0 }.map(\.from).min() ?? .never
+    }
+
+    /// What is to happen now, in the order of its times. Each is given out once.
+    mutating func takeDeeds(now: Instant) -> [FaultRule] {
+        let due = installed.indices
+            .filter {
+                installed[$0].rule.action.stage == .once && installed[$0].fired == 0 && installed[$0].from <= now
+            }
+            .sorted { installed[$0].from < installed[$1].from }
+        for i in due {
+            installed[i].matched = 1
+            installed[i].fired = 1
+        }
+        return due.map { installed[$0].rule }
+    }
 
     mutating func refusesConnection(now: Instant) -> Bool {
         for i in installed.indices where installed[i].rule.action == .refuse {

@@ -34,6 +34,10 @@ struct FaultRule: Codable, Equatable, Sendable {
         case clock
         /// Request bodies are read at `bytes_per_second`.
         case slowRead = "slow_read"
+        /// For `for_ms` nobody listens, and open connections are reset: once, `after_ms` from now.
+        case outage
+        /// The shards of `stream` change to `shards`, or by `split` or `merge`: once, `after_ms` from now.
+        case reshard
 
         /// When the server asks whether a fault strikes.
         var stage: Stage {
@@ -43,11 +47,12 @@ struct FaultRule: Codable, Equatable, Sendable {
             case .error, .status, .reset, .hang, .delay, .garbage, .truncate, .wrongCount, .close: .request
             case .failRecord: .record
             case .clock: .always
+            case .outage, .reshard: .once
             }
         }
     }
 
-    enum Stage { case connection, head, request, record, always }
+    enum Stage { case connection, head, request, record, always, once }
 
     /// Whether it looks at the records of a request.
     var selectsRecords: Bool { shard != nil || partitionKey != nil || dataContains != nil }
@@ -95,12 +100,15 @@ struct FaultRule: Codable, Equatable, Sendable {
     var entries: Int?
     var offsetSeconds: Int64?
     var bytesPerSecond: Int?
+    var shards: Int?
+    var split: String?
+    var merge: [String]?
 
     init(action: Action) { self.action = action }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case id, action, operation, stream, shard, probability, seed, skip, count, stored, code, message, status, body
-        case entries
+        case entries, shards, split, merge
         case partitionKey = "partition_key"
         case dataContains = "data_contains"
         case afterMS = "after_ms"
@@ -142,16 +150,31 @@ struct FaultRule: Codable, Equatable, Sendable {
             if bytesPerSecond ?? 0 < 1 { return "slow_read needs bytes_per_second of at least 1" }
         case .refuse:
             if forMS == nil, count == nil { return "refuse needs for_ms or count: nobody could clear it" }
+        case .outage:
+            if forMS == nil { return "outage needs for_ms" }
+        case .reshard:
+            if resharding?.isWellFormed != true { return "reshard needs stream. \(Resharding.form)" }
         case .reset, .resetUnread, .hang, .garbage, .truncate, .close: break
+        }
+        if shards != nil || split != nil || merge != nil, action != .reshard {
+            return "shards, split and merge are of reshard"
         }
         switch action.stage {
         case .connection, .head, .always:
             if selectsRecords || stream != nil {
                 return "\(action.rawValue) acts before the body is read: it cannot match a stream or records"
             }
+        case .once:
+            if selectsRecords || operation != nil || count != nil || skip != nil || probability != nil {
+                return "\(action.rawValue) happens once, whatever is asked"
+            }
         case .request, .record: break
         }
         return nil
+    }
+
+    var resharding: Resharding? {
+        stream.map { Resharding(stream: $0, shards: shards, split: split, merge: merge) }
     }
 
     func matches(_ operation: Operation) -> Bool {
@@ -164,14 +187,14 @@ struct FaultRule: Codable, Equatable, Sendable {
         switch action {
         case .error, .status, .reset, .hang: stored ?? false
         case .truncate, .garbage, .wrongCount, .close, .delay: stored ?? true
-        case .failRecord, .resetUnread, .refuse, .clock, .slowRead: true
+        case .failRecord, .resetUnread, .refuse, .clock, .slowRead, .outage, .reshard: true
         }
     }
 
     /// Whether the client gets the answer that it would have got without this fault.
     var leavesAnswer: Bool {
         switch action {
-        case .delay, .close, .failRecord, .refuse, .clock, .slowRead: true
+        case .delay, .close, .failRecord, .refuse, .clock, .slowRead, .outage, .reshard: true
         case .error, .status, .reset, .resetUnread, .hang, .garbage, .truncate, .wrongCount: false
         }
     }

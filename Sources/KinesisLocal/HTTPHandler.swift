@@ -28,15 +28,25 @@ final class HTTPHandler: ChannelInboundHandler {
     private let service: KinesisService
     private let dates: DateHeader
     private let outage: (TimeAmount, any Channel) -> Void
+    private let faultsChanged: () -> Void
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
     /// How fast the body may come in, in bytes a second, and since when it does.
     private var slowly: (rate: Int, since: Instant)?
 
-    init(service: KinesisService, dates: DateHeader, outage: @escaping (TimeAmount, any Channel) -> Void) {
+    /// - Parameters:
+    ///   - outage: Takes the server away for so long, but for the one who asked.
+    ///   - faultsChanged: Called after each request of the control API.
+    init(
+        service: KinesisService,
+        dates: DateHeader,
+        outage: @escaping (TimeAmount, any Channel) -> Void,
+        faultsChanged: @escaping () -> Void
+    ) {
         self.service = service
         self.dates = dates
         self.outage = outage
+        self.faultsChanged = faultsChanged
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -87,6 +97,7 @@ final class HTTPHandler: ChannelInboundHandler {
         if let ms = reply.outageMS { outage(.milliseconds(ms), context.channel) }
         finish(reply, keepAlive: head.isKeepAlive && reply.outageMS == nil, context)
         if body.capacity > 1 << 20 { body = ByteBuffer() }
+        if head.uri.hasPrefix(ControlAPI.prefix) { faultsChanged() }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentCore
+internal import Glibc
 
 /// What is sent back, and how.
 struct Reply {
@@ -84,6 +85,15 @@ final class KinesisService {
         }
     }
 
+    /// Carries out a fault that changes shards. One that cannot be carried out by now is said on standard error.
+    func reshard(_ rule: FaultRule, now: Moment) {
+        guard let resharding = rule.resharding else { return }
+        do throws(APIError) { try resharding.carryOut(on: &store, now: now) } catch {
+            let line = Array("kinesis-local: reshard of \(resharding.stream): \(error.message)\n".utf8)
+            _ = write(2, line, line.count)
+        }
+    }
+
     func refusal(_ error: APIError) -> Reply {
         statistics.refusedRequests[error.code, default: 0] += 1
         return Reply(status: error.status, body: error.body)
@@ -139,7 +149,7 @@ final class KinesisService {
             if reply == nil { result.body = Array("{\"FailedRecordCount\":0,\"Records\":[{\"Sequence".utf8) }
         case .close: result.ending = .close
         case .wrongCount, .delay: break
-        case .failRecord, .resetUnread, .refuse, .clock, .slowRead:
+        case .failRecord, .resetUnread, .refuse, .clock, .slowRead, .outage, .reshard:
             preconditionFailure("\(rule.action) is no fault of a request")
         }
         return result

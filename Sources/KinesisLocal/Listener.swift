@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import AgentCore
 internal import Glibc
 internal import NIOCore
 internal import NIOHTTP1
@@ -16,6 +17,9 @@ final class Listener {
     private var channel: (any Channel)?
     private var connections: [ObjectIdentifier: any Channel] = [:]
     private var isClosed = false
+    /// The end of the outage that lasts longest.
+    private var awayUntil = NIODeadline.distantPast
+    private var nextDeed: Scheduled<Void>?
 
     init(host: String, port: Int, service: KinesisService, loop: any EventLoop) {
         self.host = host
@@ -40,6 +44,7 @@ final class Listener {
                 let listener = shared.value
                 listener.channel = channel
                 listener.port = channel.localAddress?.port ?? listener.port
+                listener.doDeeds()
                 return listener.port
             }
     }
@@ -51,9 +56,29 @@ final class Listener {
     }
 
     /// Resets all connections but one and does not listen for a while: clients find nobody there, and streams stay.
-    func outage(_ time: TimeAmount, sparing asking: any Channel) {
+    func outage(_ time: TimeAmount, sparing asking: (any Channel)? = nil) {
         takeAway(sparing: asking)
-        loop.assumeIsolated().scheduleTask(in: time) { self.reopen() }
+        awayUntil = max(awayUntil, .now() + time)
+        loop.assumeIsolated().scheduleTask(deadline: awayUntil) { self.reopen() }
+    }
+
+    /// Does what the faults have for now, and comes back when there is more.
+    private func doDeeds() {
+        nextDeed?.cancel()
+        nextDeed = nil
+        guard !isClosed else { return }
+        let now = Moment.now()
+        for rule in service.faults.takeDeeds(now: now.monotonic) {
+            switch rule.action {
+            case .outage: outage(.milliseconds(rule.forMS ?? 0))
+            case .reshard: service.reshard(rule, now: now)
+            default: preconditionFailure("\(rule.action) is not done at a time")
+            }
+        }
+        let next = service.faults.nextDeed
+        if next == .never { return }
+        let wait = TimeAmount.nanoseconds(max(0, (next - now.monotonic).wholeNanoseconds))
+        nextDeed = loop.assumeIsolated().scheduleTask(in: wait) { self.doDeeds() }
     }
 
     private func takeAway(sparing asking: (any Channel)? = nil) {
@@ -64,7 +89,7 @@ final class Listener {
 
     /// Another program may have taken the port meanwhile, for as long as it likes.
     private func reopen() {
-        guard !isClosed, channel == nil else { return }
+        guard !isClosed, channel == nil, .now() >= awayUntil else { return }
         open().assumeIsolated().whenFailure { _ in
             self.loop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { self.reopen() }
         }
@@ -74,7 +99,12 @@ final class Listener {
         let pipeline = child.pipeline.syncOperations
         try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
         try pipeline.addHandler(
-            HTTPHandler(service: service, dates: dates, outage: { [weak self] in self?.outage($0, sparing: $1) })
+            HTTPHandler(
+                service: service,
+                dates: dates,
+                outage: { [weak self] in self?.outage($0, sparing: $1) },
+                faultsChanged: { [weak self] in self?.doDeeds() }
+            )
         )
         connections[ObjectIdentifier(child)] = child
         child.closeFuture.assumeIsolated().whenComplete { [weak self] _ in

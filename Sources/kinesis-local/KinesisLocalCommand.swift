@@ -45,14 +45,14 @@ struct KinesisLocalCommand: AsyncParsableCommand {
                                   "session_token":T}
 
             A rule is {"action":A}, with A one of fail_record, error, status, reset, reset_unread, hang, delay, \
-            garbage, truncate, wrong_count, close, refuse, clock, slow_read. It may say
+            garbage, truncate, wrong_count, close, refuse, clock, slow_read, outage, reshard. It may say
 
               to which    operation ("*": all; default: puts), stream, shard,
                           partition_key, data_contains
               how often   probability, seed, skip, count, after_ms, for_ms
               what        code, message, status, body, stored, delay_ms,
                           retry_after_ms, entries, offset_seconds,
-                          bytes_per_second
+                          bytes_per_second, shards, split, merge
             """
     )
 

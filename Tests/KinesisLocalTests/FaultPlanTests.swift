@@ -187,6 +187,31 @@ private func strikes(
         #expect(plan.clockOffset(now: at(10)) == .zero)
     }
 
+    @Test func whatHappensOnceIsGivenOutOnceInTheOrderOfItsTimes() {
+        var plan = FaultPlan(seed: 1)
+        #expect(plan.nextDeed == .never)
+        let late = rule(.outage) {
+            $0.afterMS = 300
+            $0.forMS = 100
+        }
+        let early = rule(.reshard) {
+            $0.afterMS = 100
+            $0.stream = "s"
+            $0.shards = 2
+        }
+        _ = plan.install(late, now: at(1000))
+        _ = plan.install(early, now: at(1000))
+        _ = plan.install(rule(.reset), now: at(1000))
+        #expect(plan.nextDeed == at(1100) && plan.takeDeeds(now: at(1099)).isEmpty)
+        #expect(plan.takeDeeds(now: at(1100)) == [early] && plan.takeDeeds(now: at(1100)).isEmpty)
+        #expect(plan.nextDeed == at(1300))
+        _ = plan.install(early, now: at(1000))
+        #expect(plan.takeDeeds(now: at(2000)) == [early, late] && plan.nextDeed == .never)
+        #expect(plan.rules.map(\.fired) == [1, 1, 0, 1])
+        plan.removeAll()
+        #expect(plan.nextDeed == .never)
+    }
+
     @Test func anIdReplacesAndRemoves() {
         var plan = FaultPlan(seed: 0)
         let ids = [
@@ -223,7 +248,9 @@ private func strikes(
         #"{"action":"reset","probability":2}"#, #"{"action":"error"}"#, #"{"action":"refuse","stream":"s"}"#,
         #"{"action":"refuse"}"#, #"{"action":"wrong_count"}"#, #"{"action":"reset","operation":"Put"}"#,
         #"{"action":"delay","delay_ms":"5"}"#, "nonsense",
-        #"{"action":"close","stored":false}"#,
+        #"{"action":"close","stored":false}"#, #"{"action":"outage"}"#, #"{"action":"reshard","shards":2}"#,
+        #"{"action":"reshard","stream":"s"}"#, #"{"action":"reshard","stream":"s","shards":2,"split":"x"}"#,
+        #"{"action":"outage","for_ms":5,"count":2}"#, #"{"action":"reset","shards":2}"#,
     ])
     func refusesRulesThatCannotBeMeant(text: String) {
         #expect(throws: KinesisLocalError.self) { try read(text) }

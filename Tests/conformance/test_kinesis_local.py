@@ -20,6 +20,7 @@ import pytest
 
 from kinesis_local import ACCESS_KEY, REGION, SECRET_KEY, by_partition_key, read_shard, read_stream
 from programs import program
+from waiting import wait_until
 
 HASH_SPACE = 1 << 128
 
@@ -487,6 +488,34 @@ def test_faults_can_be_listed_removed_and_come_from_a_file(start_kinesis_local, 
         server.control("DELETE", "faults/first")
     with pytest.raises(RuntimeError, match="no such member"):
         server.add_faults({"action": "reset", "probabilty": 1})
+
+
+def test_outages_and_resharding_can_come_from_a_file(start_kinesis_local, tmp_path):
+    file = tmp_path / "faults.json"
+    split = {"action": "reshard", "stream": "events", "split": "shardId-000000000000", "after_ms": 100}
+    merge = {"action": "reshard", "stream": "events", "merge": ["shardId-000000000001", "shardId-000000000002"]}
+    wrong = {"action": "reshard", "stream": "nobody", "shards": 2, "after_ms": 50}
+    outage = {"action": "outage", "for_ms": 700, "after_ms": 300}
+    file.write_text(json.dumps([split, {**merge, "after_ms": 200}, wrong, outage]))
+    server = start_kinesis_local("--stream", "events:1", "--faults", str(file))
+    client = server.client()
+
+    def is_away():
+        try:
+            client.put_records(StreamName="events", Records=records(1))
+        except botocore.exceptions.BotoCoreError:
+            return True
+
+    began = time.monotonic()
+    wait_until(is_away, "the outage begins", within=10)
+    wait_until(lambda: not is_away(), "it ends", within=10)
+    assert time.monotonic() - began > 0.6
+    shards = server.stats()["streams"][0]["shards"]
+    assert [shard["open"] for shard in shards] == [False, False, False, True]
+    assert all(entry["fired"] == 1 for entry in json.loads(server.control("GET", "faults")))
+    # At run time too, and at once.
+    server.add_faults({"action": "reshard", "stream": "events", "shards": 3})
+    assert sum(shard["open"] for shard in server.stats()["streams"][0]["shards"]) == 3
 
 
 # Resharding
