@@ -68,8 +68,10 @@ public final class EventQueue: EventAppending {
             observer: observer
         )
         reader.onDamage { [weak writer] error, opening in writer?.readerMetDamage(error, opening: opening) }
+        reader.onRead { [weak writer] id, error in writer?.readerRead(id, error) }
         writer.queue.async {
             writer.restoreReserve()
+            writer.lookForRoom()
             writer.planUpkeep()
         }
         return EventQueue(writer: writer, found: opened.ledger.destinations)
@@ -136,7 +138,7 @@ public final class EventQueue: EventAppending {
     /// A scan that skips lanes looks at a bounded number of events: it may come back with no event at all and
     /// `through` further on.
     public func load(_ request: LoadRequest, reply: @escaping @Sendable (Result<LoadedEvents, QueueError>) -> Void) {
-        reader.read({ (file) throws(QueueError) in try file.load(request) }, reply: reply)
+        reader.read(of: request.destination, { (file) throws(QueueError) in try file.load(request) }, reply: reply)
     }
 
     /// The oldest events of a destination, up to `limit`. `reply` is called on the reader's queue.

@@ -14,6 +14,8 @@ public enum QueueError: Error, Hashable, Sendable {
     case full(operation: String, message: String, code: Int32)
     /// The file holds something else than what was written to it.
     case damaged(operation: String, message: String, code: Int32)
+    /// The disk does not give what was written to it. For a while, or for good.
+    case unreadable(operation: String, message: String, code: Int32)
     /// Everything else that SQLite reports, most of it from the disk.
     case storage(operation: String, message: String, code: Int32)
     /// The file is closed: the agent is stopping, or the disk failed and the queue is being opened again.
@@ -35,6 +37,8 @@ extension QueueError: CustomStringConvertible {
             "The disk is full (\(operation): \(message)). Make room; deliveries go on meanwhile."
         case .damaged(let operation, let message, let code):
             "The queue file is damaged (\(operation): \(message), SQLite code \(code))."
+        case .unreadable(let operation, let message, let code):
+            "The queue file cannot be read (\(operation): \(message), SQLite code \(code)). Check the disk."
         case .storage(let operation, let message, let code):
             "The queue file failed (\(operation): \(message), SQLite code \(code)). Check the disk."
         case .unavailable(let reason):
@@ -51,6 +55,7 @@ extension QueueError: CustomStringConvertible {
         case .system: "queue_system_call"
         case .full: "queue_disk_full"
         case .damaged: "queue_damaged"
+        case .unreadable: "queue_unreadable"
         case .storage: "queue_storage"
         case .unavailable: "queue_unavailable"
         }

@@ -21,6 +21,9 @@ public enum QueueNotice: Hashable, Sendable {
     /// The file could not be opened again; tried again later.
     case reopenFailed(message: String)
     case reopened
+    /// The disk does not give what is in the file. Tried again; after a while it counts as damage.
+    case unreadable(message: String)
+    case readableAgain
     /// The file was deleted or replaced: no new events until a restart, the queued ones are still delivered.
     case tampered(path: String)
     /// The disk is full: no new events, deliveries go on.

@@ -36,6 +36,8 @@ public struct QueueSettings: Sendable {
     var reserveBytes: Int64 = 40 << 20
     /// Between a commit and the upkeep after it: how long a settlement may be left to the operating system.
     var upkeepDelay = Duration.seconds(1)
+    /// How long the disk may fail to give what is in the file before that counts as damage.
+    var readPatience = Duration.seconds(30)
     /// Pages that the file may have; 0: as many as SQLite allows. For tests of a full disk.
     var maxPages: Int64 = 0
     /// The VFS to open the file with; `nil`: SQLite's own. For tests of a failing disk.

@@ -11,6 +11,9 @@ struct OpenedFile {
     /// The disk was full, and opening it took what was set aside.
     let isReserveSpent: Bool
 
+    /// One a second.
+    private static let openingAttempts = 5
+
     init(_ settings: QueueSettings, clocks: QueueClocks, observer: (any QueueObserver)?) throws(QueueError) {
         let uptime = clocks.uptimeNS()
         let wall = clocks.wallMS()
@@ -24,10 +27,12 @@ struct OpenedFile {
         )
         try Salvage.finishInterrupted(path: settings.path, wallMS: wall)
         do throws(QueueError) {
-            try Self.inspect(settings.path)
-            (file, ledger, isReserveSpent) = try Self.openWithReserve(settings, clock: fresh)
+            (file, ledger, isReserveSpent) = try Self.openPatiently(settings, clock: fresh)
         } catch {
-            guard case .damaged = error else { throw error }
+            switch error {
+            case .damaged, .unreadable: break
+            default: throw error
+            }
             let outcome = try Salvage.replace(settings, known: nil, clock: fresh, because: error)
             observer?.noticed(outcome.notice)
             (file, ledger, isReserveSpent) = try Self.openWithReserve(settings, clock: fresh)
@@ -39,6 +44,23 @@ struct OpenedFile {
             boot: clocks.boot,
             uptimeNS: uptime
         )
+    }
+
+    /// What the disk does not give at once, it may give later.
+    private static func openPatiently(_ settings: QueueSettings, clock: AgentClock.Mark) throws(QueueError) -> (
+        WriteConnection, Ledger, Bool
+    ) {
+        for _ in 1..<openingAttempts {
+            do throws(QueueError) {
+                try inspect(settings.path)
+                return try openWithReserve(settings, clock: clock)
+            } catch {
+                guard case .unreadable = error else { throw error }
+                sleep(1)
+            }
+        }
+        try inspect(settings.path)
+        return try openWithReserve(settings, clock: clock)
     }
 
     /// On a full disk, what was set aside makes room for what opening writes.
@@ -73,6 +95,8 @@ struct OpenedFile {
         guard let head = readHead(of: path, count: 16) else {
             throw .system(operation: "read", path: path, errno: errno)
         }
+        // The disk gave nothing; SQLite will say why.
+        guard !head.isEmpty else { return }
         guard head.elementsEqual("SQLite format 3\0".utf8) else {
             throw .damaged(operation: "open \(path)", message: "it is not a database", code: SQLITE_NOTADB)
         }

@@ -90,6 +90,7 @@ final class WriteConnection {
             """
         )
         if settings.maxPages > 0 { try connection.execute("PRAGMA max_page_count = \(settings.maxPages)") }
+        try connection.rewriteLog()
         try touch(connection, path: settings.path)
         if isNew { syncFolder(of: settings.path) }
         return connection
@@ -251,6 +252,7 @@ final class WriteConnection {
     func checkpoint(_ mode: Int32) throws(QueueError) -> Bool {
         var frames: Int32 = 0
         var moved: Int32 = 0
+        errno = 0
         let result = sqlite3_wal_checkpoint_v2(connection.handle, nil, mode, &frames, &moved)
         if result & 0xff == SQLITE_BUSY || result & 0xff == SQLITE_LOCKED { return false }
         try check(result, "checkpoint", connection.handle)

@@ -4,16 +4,25 @@ import Dispatch
 import Synchronization
 
 /// Reads the file, beside the writer.
-// SAFETY: `connection` and `metDamage` are touched on `queue` only.
+// SAFETY: `connection`, `metDamage` and `failed` are touched on `queue` only.
 final class Reader: @unchecked Sendable {
     private let queue = DispatchQueue(label: "agentd.queue.reader", qos: .userInitiated)
     private var connection: ReadConnection?
     private var metDamage: (@Sendable (QueueError, _ opening: Int) -> Void)?
+    private var couldRead: (@Sendable (DestinationID, QueueError?) -> Void)?
+    /// Destinations that the disk did not give events of.
+    private var failed: Set<DestinationID> = []
     private let openings = Atomic(0)
 
     /// - Parameter body: called on the reader's queue when the file turns out to be damaged.
     func onDamage(_ body: @escaping @Sendable (QueueError, _ opening: Int) -> Void) {
         queue.sync { metDamage = body }
+    }
+
+    /// - Parameter body: called on the reader's queue each time the disk does not give a destination's events, and
+    ///   without an error when it does again.
+    func onRead(_ body: @escaping @Sendable (DestinationID, QueueError?) -> Void) {
+        queue.sync { couldRead = body }
     }
 
     /// Opens the file; waits for the queue.
@@ -37,7 +46,10 @@ final class Reader: @unchecked Sendable {
     func close() { queue.sync { connection = nil } }
 
     /// Any thread. `reply` is called on the reader's queue.
+    ///
+    /// - Parameter id: whose events are read, where they are one destination's.
     func read<R>(
+        of id: DestinationID? = nil,
         _ body: @escaping @Sendable (ReadConnection) throws(QueueError) -> R,
         reply: @escaping @Sendable (Result<R, QueueError>) -> Void
     ) {
@@ -46,8 +58,14 @@ final class Reader: @unchecked Sendable {
                 return reply(.failure(.unavailable(reason: "it is closed, or being opened again")))
             }
             do throws(QueueError) {
-                reply(.success(try body(connection)))
+                let result = try body(connection)
+                if let id, self.failed.remove(id) != nil { self.couldRead?(id, nil) }
+                reply(.success(result))
             } catch {
+                if let id, case .unreadable = error {
+                    self.failed.insert(id)
+                    self.couldRead?(id, error)
+                }
                 if case .damaged = error { self.metDamage?(error, self.openings.load(ordering: .relaxed)) }
                 reply(.failure(error))
             }

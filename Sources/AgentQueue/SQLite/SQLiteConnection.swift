@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSQLite
+import Glibc
 
 /// Turns a result code into an error, with the connection's message as it is now.
 @inline(__always)
@@ -10,14 +11,40 @@ func check(_ result: Int32, _ operation: @autoclosure () -> String, _ handle: Op
 
 @inline(never)
 private func failure(_ result: Int32, _ operation: String, _ handle: OpaquePointer?) -> QueueError {
+    let system = errno
     let message = String(cString: handle.map { sqlite3_errmsg($0) } ?? sqlite3_errstr(result))
     let code = handle.map { sqlite3_extended_errcode($0) } ?? result
+    // Of what the disk does not give, SQLite says that it is damaged: <https://sqlite.org/rescode.html#ioerr_corruptfs>.
+    if system == EIO, isReading(code) {
+        return .unreadable(operation: operation, message: systemMessage(system), code: code)
+    }
+    // Of the system's ways to say that there is no room, SQLite knows one, in writes to its files.
+    if lacksRoom(code, system) { return .full(operation: operation, message: systemMessage(system), code: code) }
     return switch result & 0xff {
     case SQLITE_FULL: .full(operation: operation, message: message, code: code)
     case SQLITE_CORRUPT, SQLITE_NOTADB: .damaged(operation: operation, message: message, code: code)
     default: .storage(operation: operation, message: message, code: code)
     }
 }
+
+private func isReading(_ code: Int32) -> Bool {
+    switch code & 0xff {
+    case SQLITE_CORRUPT, SQLITE_NOTADB: true
+    case SQLITE_IOERR: [ioError(1), ioError(2), ioError(33)].contains(code)
+    default: false
+    }
+}
+
+private func lacksRoom(_ code: Int32, _ system: Int32) -> Bool {
+    switch code {
+    case ioError(3): system == EDQUOT
+    case ioError(19): system == ENOSPC || system == EDQUOT
+    default: false
+    }
+}
+
+/// 1: read, 2: short read, 3: write, 19: size of the WAL's index, 33: the file system says that it is damaged.
+private func ioError(_ detail: Int32) -> Int32 { SQLITE_IOERR | detail << 8 }
 
 /// Fails, and changes nothing, where something else in the process has used the library before.
 private let libraryIsConfigured: Bool = agent_sqlite3_config_no_memory_status() == SQLITE_OK
@@ -46,6 +73,7 @@ struct SQLiteConnection: ~Copyable {
 
     /// Runs statements that return nothing of interest.
     func execute(_ sql: String) throws(QueueError) {
+        errno = 0
         try check(sqlite3_exec(handle, sql, nil, nil, nil), sql, handle)
     }
 

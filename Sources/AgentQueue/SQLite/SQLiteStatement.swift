@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AgentCore
 import CSQLite
+import Glibc
 
 /// A prepared statement. Pointers that columns hand out are valid until the next step or reset.
 struct SQLiteStatement: ~Copyable {
@@ -70,6 +71,8 @@ struct SQLiteStatement: ~Copyable {
     /// Whether there is a row.
     @inline(__always)
     func step() throws(QueueError) -> Bool {
+        // What an error came of is told apart by it.
+        errno = 0
         let result = sqlite3_step(handle)
         if result == SQLITE_ROW { return true }
         if result == SQLITE_DONE { return false }

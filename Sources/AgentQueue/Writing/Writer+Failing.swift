@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import AgentCore
-import CSQLite
 import Dispatch
 
 /// What the writer does when the disk does not do its part.
@@ -58,6 +57,9 @@ extension Writer {
             } else {
                 postpone(work, .storage(message: error.description))
             }
+        case .unreadable where !isTampered && hasWaitedLong(nil, error):
+            // The same as damage, for those rows.
+            failed(work, error.asDamage)
         case .unavailable:
             postpone(work, .storage(message: error.description))
         default:
@@ -72,6 +74,7 @@ extension Writer {
         var work = work
         let free = freeDiskBytes(at: settings.path) ?? 0
         noticeDisk(full: true, free: free)
+        planUpkeep()
         if !work.requests.isEmpty {
             refuse(&work.requests, .diskFull(freeBytes: free, limitBytes: settings.minFreeDisk))
             if !work.isEmpty { commit(work) }
@@ -106,6 +109,29 @@ extension Writer {
         }
     }
 
+    /// Any thread. The disk gave events of a destination, or did not.
+    func readerRead(_ id: DestinationID, _ error: QueueError?) {
+        queue.async {
+            guard let error else { return self.couldRead(id) }
+            guard self.hasWaitedLong(id, error), self.file != nil, !self.isClosed, !self.isTampered else { return }
+            if self.replaceDamagedFile(error) { self.payDebts() }
+        }
+    }
+
+    /// Takes note that the disk does not give what is wanted for `id`; whether that has lasted too long.
+    private func hasWaitedLong(_ id: DestinationID?, _ error: QueueError) -> Bool {
+        let now = clocks.uptimeNS()
+        if unreadable.isEmpty { observer?.noticed(.unreadable(message: error.description)) }
+        let since = unreadable[id] ?? now
+        unreadable[id] = since
+        return now - since >= settings.readPatience.wholeNanoseconds
+    }
+
+    func couldRead(_ id: DestinationID?) {
+        guard unreadable.removeValue(forKey: id) != nil, unreadable.isEmpty else { return }
+        observer?.noticed(.readableAgain)
+    }
+
     /// Moves the file aside and goes on with a new one that holds what could be read; whether that worked.
     func replaceDamagedFile(_ error: QueueError) -> Bool {
         file = nil
@@ -114,6 +140,7 @@ extension Writer {
             let outcome = try Salvage.replace(settings, known: ledger, clock: clockMark(), because: error)
             observer?.noticed(outcome.notice)
             isRepairFresh = true
+            for id in unreadable.keys { couldRead(id) }
         } catch {
             cannotReopen(error)
             return false
@@ -161,15 +188,9 @@ extension Writer {
         file = nil
         reader.close()
         do throws(QueueError) {
+            // What the WAL holds is on the disk when this returns.
             let file = try WriteConnection(settings, clock: clockMark())
             let stored = try file.ledger()
-            if undecided != nil {
-                // What was read may be in the kernel's cache only, marked clean after a sync that failed. Copying it
-                // into the database file, with syncs of its own, puts it on the disk.
-                guard try file.checkpoint(SQLITE_CHECKPOINT_TRUNCATE) else {
-                    throw .unavailable(reason: "another program reads the file")
-                }
-            }
             try reader.open(settings)
             self.file = file
             adopt(stored)
@@ -234,6 +255,15 @@ extension Writer {
         var work = Work()
         swap(&work, &owed)
         commit(work)
+        if owed.isEmpty { couldRead(nil) }
+    }
+}
+
+extension QueueError {
+    /// What the disk does not give is as good as damaged.
+    fileprivate var asDamage: QueueError {
+        guard case .unreadable(let operation, let message, let code) = self else { return self }
+        return .damaged(operation: operation, message: message, code: code)
     }
 }
 

@@ -50,6 +50,7 @@ extension Writer {
         expire()
         sync()
         restoreReserve()
+        lookForRoom()
         let mayVacuum = wasIdle && vacuum()
         let mayExpire = settings.maxAge != nil && ledger.accounts.contains { $0.head != nil }
         return !wasIdle || mayVacuum || mayExpire || isReserveSpent || !owed.isEmpty || isDiskFull
@@ -104,6 +105,16 @@ extension Writer {
             noticeDisk(full: false, free: free)
         } catch {
             observer?.noticed(.reserveMissing(message: error.description))
+        }
+    }
+
+    /// Says by itself that the disk is full, or has room again: who was told that it is full may not ask again before.
+    func lookForRoom() {
+        guard let free = freeDiskBytes(at: settings.path) else { return }
+        if isReserveSpent || free < settings.minFreeDisk {
+            noticeDisk(full: true, free: free)
+        } else if isDiskFull, reserve.hasRoom(for: Int64(Self.groupBytes)) {
+            noticeDisk(full: false, free: free)
         }
     }
 

@@ -36,6 +36,9 @@ final class Writer: @unchecked Sendable {
     var restartFrames: Int
     /// A damaged file was replaced, and nothing was committed to the new one yet.
     var isRepairFresh = false
+    /// Since when the disk does not give what is in the file, in nanoseconds since boot: by destination, and for
+    /// the writer itself.
+    var unreadable: [DestinationID?: Int64] = [:]
     var isClosed = false
     /// Whether a commit was left to the operating system to write.
     var hasUnsynced = false
@@ -68,6 +71,7 @@ final class Writer: @unchecked Sendable {
         isWallTrusted = clocks.isWallTrusted()
         restartFrames = settings.walFrames
         reserve = DiskReserve(queuePath: settings.path, bytes: settings.reserveBytes)
+        isReserveSpent = opened.isReserveSpent
     }
 
     // MARK: Work comes in

@@ -75,6 +75,16 @@ final class News: Sendable {
         case .reopened:
             log.notice("queue opened again")
             condition.clear("queue_unavailable")
+        case .unreadable(let message):
+            log.error("queue cannot be read", metadata: ["message": "\(message)", "remedy": "check the disk"])
+            condition.raise(
+                "queue_unreadable",
+                "\(message) What it does not give for half a minute counts as lost.",
+                remedy: "Check the disk and its cables. Its streams wait; new events are taken."
+            )
+        case .readableAgain:
+            log.notice("queue can be read again")
+            condition.clear("queue_unreadable")
         case .tampered(let path):
             log.critical("queue file was deleted or replaced", metadata: ["path": "\(path)", "remedy": "restart"])
             condition.raise(
