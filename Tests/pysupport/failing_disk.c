@@ -31,17 +31,19 @@ struct rule {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rule rules[32];
 static int rule_count;
-static ino_t known_inode;
+static struct stat known;
 
 static void read_rules(const char *path) {
     struct stat now;
     if (stat(path, &now) != 0) {
         rule_count = 0;
-        known_inode = 0;
+        known = (struct stat){0};
         return;
     }
-    if (now.st_ino == known_inode) return;
-    known_inode = now.st_ino;
+    if (now.st_ino == known.st_ino && now.st_mtim.tv_sec == known.st_mtim.tv_sec
+        && now.st_mtim.tv_nsec == known.st_mtim.tv_nsec)
+        return;
+    known = now;
     rule_count = 0;
     FILE *file = fopen(path, "re");
     if (!file) return;
@@ -103,6 +105,10 @@ int fsync(int fd) { return descriptor_fails("sync", fd) ? -1 : REAL(fsync)(fd); 
 int fdatasync(int fd) { return descriptor_fails("sync", fd) ? -1 : REAL(fdatasync)(fd); }
 int ftruncate(int fd, off_t size) { return descriptor_fails("truncate", fd) ? -1 : REAL(ftruncate)(fd, size); }
 int ftruncate64(int fd, off64_t size) { return descriptor_fails("truncate", fd) ? -1 : REAL(ftruncate64)(fd, size); }
+
+int posix_fallocate(int fd, off_t at, off_t size) {
+    return descriptor_fails("pwrite", fd) ? errno : REAL(posix_fallocate)(fd, at, size);
+}
 
 static int opening_fails(const char *path, int flags) {
     return (flags & (O_WRONLY | O_RDWR | O_CREAT)) && fails("open", path);
