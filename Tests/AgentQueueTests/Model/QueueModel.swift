@@ -162,7 +162,12 @@ extension QueueFixture {
             found.counts[stream.id] = counts
             // What the model counts from its arrays the queue keeps in numbers.
             guard counts == found.totals(of: stream.id) else {
-                throw Wrong("totals of \(stream.id) are not those of its rows: \(counts)")
+                throw Wrong(
+                    """
+                    totals of \(stream.id) are not those of its rows, \(found.queued[stream.id, default: []].map(\.id)), \
+                    \(found.dead.map(\.event.id)) dead: \(counts), not \(found.totals(of: stream.id))
+                    """
+                )
             }
         }
         return found
