@@ -14,6 +14,14 @@ from kinesis_local import ACCESS_KEY, REGION, SECRET_KEY, KinesisLocal
 from waiting import free_port, wait_until
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What tests measured, which is worth knowing when they pass."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties if report.when == "call" else []:
+            if name == "measured":
+                terminalreporter.write_line(f"{report.nodeid.split('::')[-1]}: {value}")
+
+
 @pytest.fixture
 def seed():
     """Of all that a test draws. AGENTD_TEST_SEED repeats one; pytest prints it when the test fails."""

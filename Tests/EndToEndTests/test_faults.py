@@ -58,7 +58,7 @@ def has_struck(server):
 
 
 @pytest.mark.parametrize("kind", TROUBLES, ids=lambda kind: kind.name)
-def test_each_fault_alone(server, agent, kind):
+def test_each_fault_alone(server, agent, kind, record_property):
     application = Application(agent)
     server.add_faults(*kind.rules_with())
     application.post(5)
@@ -80,14 +80,16 @@ def test_each_fault_alone(server, agent, kind):
     elif kind.rules[0]["action"] != "clock":
         wait_until(lambda: has_struck(server), f"{kind.name} strikes", every=0.05)
 
+    struck = has_struck(server)
     # Now and then, while events come in.
     server.add_faults(*kind.rules_with(probability=0.3))
     application.post(10)
+    struck += has_struck(server)
     server.clear_faults()
     application.post(1)
     agent.wait_empty(within=60)
     verdict = application.judge(server, kind.repeats != "never")
-    print(f"{kind.name}: {verdict}")
+    record_property("measured", f"struck {struck} times: {verdict}")
     assert agent.stream()["state"] == "ok"
     if not kind.code:
         error = agent.stream()["last_error"]

@@ -18,13 +18,14 @@ class Producer(threading.Thread):
     stream = "events"
     most = 30
 
-    def __init__(self, agent, name, seed, keys=60, hot=0, pause=0):
-        """`hot` is the share of its events that have one and the same key, `pause` its mean rest in seconds."""
+    def __init__(self, agent, name, seed, keys=60, hot=0, pause=0, padding=0):
+        """`hot` is the share of its events that have one and the same key, `pause` its mean rest in seconds, `padding`
+        what some of its events have at most besides their number, in bytes."""
         super().__init__()
         self.agent = agent
         self.random = random.Random(f"{seed} {name}")
         self.following = {f"{name}-{number}": 0 for number in range(keys)}
-        self.hot, self.pause = hot, pause
+        self.hot, self.pause, self.padding = hot, pause, padding
         self.acknowledged = {key: [] for key in self.following}
         self.ids = []
         self.cut = 0
@@ -50,7 +51,10 @@ class Producer(threading.Thread):
         events = []
         for _ in range(self.random.randint(1, self.most)):
             key = keys[0] if self.random.random() < self.hot else self.random.choice(keys)
-            events.append({"k": key, "n": self.following[key]})
+            event = {"k": key, "n": self.following[key]}
+            if self.padding and self.random.random() < 0.1:
+                event["padding"] = "x" * self.random.randint(1, self.padding)
+            events.append(event)
             self.following[key] += 1
         return events
 

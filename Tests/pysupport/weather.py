@@ -122,11 +122,11 @@ class Weather(threading.Thread):
     """Changes what goes wrong every second or two: every kind in turn, in an order drawn anew each round, one to three
     at a time, with outages and resharding in between."""
 
-    def __init__(self, kinesis_local, streams, key, seed):
+    def __init__(self, kinesis_local, streams, key, seed, longest_outage=1.5):
         """`key` is the one that is throttled alone."""
         super().__init__()
         self.kinesis_local = kinesis_local
-        self.streams, self.key = streams, key
+        self.streams, self.key, self.longest_outage = streams, key, longest_outage
         self.random = random.Random(f"weather {seed}")
         self.stopping = threading.Event()
         # Kind to how often it struck.
@@ -173,7 +173,8 @@ class Weather(threading.Thread):
         self.insist(self.kinesis_local.clear_faults)
 
     def outage(self):
-        milliseconds = self.random.randint(50, 1500)
+        seconds = self.random.choice([0.1, 0.5, 1.5, self.longest_outage]) * self.random.uniform(0.2, 1)
+        milliseconds = int(1000 * seconds)
         self.insist(lambda: self.kinesis_local.outage(milliseconds))
         self.struck["outage"] = self.struck.get("outage", 0) + 1
         self.stopping.wait(milliseconds / 1000)
