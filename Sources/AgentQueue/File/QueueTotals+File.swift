@@ -11,17 +11,22 @@ extension QueueTotals {
     /// Reads ``columns``, the first of which is column `first` of the row.
     init(_ row: borrowing SQLiteStatement, from first: Int32) {
         self.init()
-        accepted = row.integer(first)
-        delivered = row.integer(first + 1)
-        deadLettered = row.integer(first + 2)
-        expired = row.integer(first + 3)
-        evicted = row.integer(first + 4)
-        lost = row.integer(first + 5)
-        refused = row.integer(first + 6)
-        queuedEvents = row.integer(first + 7)
-        queuedBytes = row.integer(first + 8)
-        deadEvents = row.integer(first + 9)
-        deadBytes = row.integer(first + 10)
+        // What no queue can have counted is no count: it is found out by the others.
+        func count(_ column: Int32) -> Int64 {
+            let value = row.integer(column)
+            return (0...1 << 53).contains(value) ? value : 0
+        }
+        accepted = count(first)
+        delivered = count(first + 1)
+        deadLettered = count(first + 2)
+        expired = count(first + 3)
+        evicted = count(first + 4)
+        lost = count(first + 5)
+        refused = count(first + 6)
+        queuedEvents = count(first + 7)
+        queuedBytes = count(first + 8)
+        deadEvents = count(first + 9)
+        deadBytes = count(first + 10)
     }
 
     static func read(_ id: DestinationID, from connection: borrowing SQLiteConnection) throws(QueueError)

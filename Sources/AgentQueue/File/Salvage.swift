@@ -174,6 +174,8 @@ struct Salvage: ~Copyable {
         totals.queuedBytes = events.bytes
         totals.deadEvents = letters.count
         totals.deadBytes = letters.bytes
+        // A count that rotted says less than the rows do.
+        totals.deadLettered = max(totals.deadLettered, letters.count)
         totals.accepted = totals.accepted - totals.imbalance
         carried += events.count + letters.count
         lost += gone + deadGone
@@ -191,7 +193,7 @@ struct Salvage: ~Copyable {
         try eachRow("SELECT id, key, hash_key, accepted_ms, crc, data \(from)") { (rows, salvage) throws(QueueError) in
             let row = Row(key: rows.bytes(1), hashKey: rows.bytes(2), data: rows.bytes(5))
             // What fails its checksum would never be sent: it is among the lost.
-            guard Int64(row.checksum) == rows.integer(4) else { return }
+            guard rows.holds(row.checksum, in: 4) else { return }
             try table.insert(row, id: EventID(rows.integer(0)), acceptedMS: rows.integer(3))
             count += 1
             bytes += row.quotaBytes
@@ -208,7 +210,7 @@ struct Salvage: ~Copyable {
         try eachRow("SELECT \(columns) FROM dead_letter WHERE destination = \(id.rawValue)") {
             (rows, salvage) throws(QueueError) in
             let row = Row(key: rows.bytes(1), hashKey: rows.bytes(2), data: rows.bytes(5))
-            guard Int64(row.checksum) == rows.integer(4) else { return }
+            guard rows.holds(row.checksum, in: 4) else { return }
             let letter = DeadLetter(
                 destination: id,
                 id: EventID(rows.integer(0)),

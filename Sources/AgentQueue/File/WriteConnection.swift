@@ -192,11 +192,11 @@ final class WriteConnection {
         )
         guard try row.step() else { throw missing("agent") }
         return AgentClock.Mark(
-            agentMS: row.integer(0),
-            wallMS: row.integer(1),
+            agentMS: row.natural(0),
+            wallMS: row.natural(1),
             isWallTrusted: row.integer(2) != 0,
             boot: row.text(3),
-            uptimeNS: row.integer(4)
+            uptimeNS: row.natural(4)
         )
     }
 
@@ -205,8 +205,9 @@ final class WriteConnection {
         var ledger = Ledger()
         let agent = try SQLiteStatement(connection, "SELECT next_id, serial FROM agent WHERE id = 1")
         guard try agent.step() else { throw missing("agent") }
-        ledger.nextID = EventID(agent.integer(0))
-        ledger.serial = agent.integer(1)
+        ledger.nextID = EventID(agent.natural(0))
+        ledger.serial = agent.natural(1)
+        let fileBytes = try pages() * 4096
         let rows = try SQLiteStatement(
             connection,
             """
@@ -226,13 +227,16 @@ final class WriteConnection {
             let table = try EventTable(connection, taken, id)
             account.head = try table.first()
             account.last = try table.last()
+            if let fault = ledger.fault(of: account, fileBytes: fileBytes) { throw damaged("check the totals", fault) }
             ledger.add(account)
         }
         return ledger
     }
 
-    private func missing(_ table: String) -> QueueError {
-        .damaged(operation: "read table \(table)", message: "its row is gone", code: SQLITE_CORRUPT)
+    private func missing(_ table: String) -> QueueError { damaged("read table \(table)", "its row is gone") }
+
+    private func damaged(_ operation: String, _ message: String) -> QueueError {
+        .damaged(operation: operation, message: message, code: SQLITE_CORRUPT)
     }
 
     // MARK: Upkeep

@@ -46,8 +46,8 @@ struct Loading {
             return false
         }
         let id = EventID(rows.integer(0))
-        if Int64(row.checksum) == rows.integer(4) {
-            events.append(StoredEvent(row, id: id, acceptedMS: rows.integer(3)))
+        if rows.holds(row.checksum, in: 4) {
+            events.append(StoredEvent(row, id: id, acceptedMS: rows.natural(3)))
             bytes += size
         } else {
             damaged.append(id)

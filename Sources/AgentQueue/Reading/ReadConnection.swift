@@ -71,7 +71,7 @@ final class ReadConnection {
     private func lastID() throws(QueueError) -> EventID {
         defer { nextID.reset() }
         _ = try nextID.step()
-        return EventID(nextID.integer(0) - 1)
+        return EventID(nextID.natural(0) - 1)
     }
 
     // MARK: Events
@@ -145,8 +145,8 @@ final class ReadConnection {
             letters.append(
                 StoredDeadLetter(
                     destination: DestinationID(statement.integer(1)),
-                    event: StoredEvent(row, id: EventID(statement.integer(0)), acceptedMS: statement.integer(4)),
-                    deadMS: statement.integer(6),
+                    event: StoredEvent(row, id: EventID(statement.integer(0)), acceptedMS: statement.natural(4)),
+                    deadMS: statement.natural(6),
                     code: statement.text(7),
                     reason: statement.text(8)
                 )

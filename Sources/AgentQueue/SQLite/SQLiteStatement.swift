@@ -97,6 +97,18 @@ struct SQLiteStatement: ~Copyable {
     @inline(__always)
     func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
+    /// 0...2⁶⁰, whatever the file says: a few of these can be added up.
+    @inline(__always)
+    func natural(_ column: Int32) -> Int64 { min(max(0, integer(column)), 1 << 60) }
+
+    /// Whether a column has just this checksum. That of nothing is 0, which is also what NULL reads as: a row of NULLs,
+    /// as a damaged page may show one, has no checksum.
+    @inline(__always)
+    func holds(_ checksum: UInt32, in column: Int32) -> Bool {
+        guard integer(column) == Int64(checksum) else { return false }
+        return checksum != 0 || sqlite3_column_type(handle, column) != SQLITE_NULL
+    }
+
     @inline(__always)
     func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
         // First the pointer, then the count: <https://sqlite.org/c3ref/column_blob.html>.

@@ -36,6 +36,16 @@ struct Work: Sendable {
         if orders.isEmpty { orders = other.orders } else { orders += other.orders }
     }
 
+    /// Keeps what `work` removes, or forgets all of it where it is on the disk now.
+    mutating func remember(_ work: Work, unless isSynced: Bool) {
+        if isSynced {
+            if !isEmpty { self = Work() }
+        } else {
+            settlements += work.settlements
+            letters += work.letters
+        }
+    }
+
     /// Takes the next group off: everything, but of the appends only as much as makes up `bytes`, or one larger one.
     mutating func takeGroup(bytes limit: Int64) -> Work {
         var bytes: Int64 = 0

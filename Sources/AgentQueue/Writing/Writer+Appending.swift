@@ -6,29 +6,25 @@ extension Writer {
     func append(_ request: AppendRequest, _ now: Int64, _ draft: inout Draft, _ file: WriteConnection)
         throws(QueueError)
     {
-        guard let first = request.events.first else {
-            return draft.store(request, first: ledger.nextID)
-        }
+        if request.events.isEmpty { return draft.store(request, first: ledger.nextID) }
         charge(request)
         if let refusal = try makeRoom(&draft, file) {
             for charge in charges { ledger.refused(charge.events, at: charge.position) }
             return draft.refuse(request, refusal)
         }
         let firstID = ledger.nextID
-        var table = try storedTable(charges[0].position, file)
-        var current = first.destination
-        var position = charges[0].position
         var id = firstID.rawValue
-        for event in request.events {
-            if event.destination != current {
-                current = event.destination
-                position = self.position(of: current)
-                table = try storedTable(position, file)
+        var rest = request.events[...]
+        while let destination = rest.first?.destination {
+            let run = rest.prefix { $0.destination == destination }
+            let position = position(of: destination)
+            try storedTable(position, file).insert(run, first: EventID(id), acceptedMS: now)
+            for event in run {
+                let stored = StoredEvent(id: EventID(id), key: event.key, acceptedMS: now, data: event.data)
+                draft.append(stored, to: destination, at: position)
+                id += 1
             }
-            try table.insert(event, id: EventID(id), acceptedMS: now)
-            let stored = StoredEvent(id: EventID(id), key: event.key, acceptedMS: now, data: event.data)
-            draft.append(stored, to: current, at: position)
-            id += 1
+            rest = rest[run.endIndex...]
         }
         ledger.nextID = EventID(id)
         for charge in charges {
@@ -47,22 +43,16 @@ extension Writer {
     /// Sums a request up by destination.
     private func charge(_ request: AppendRequest) {
         charges.removeAll(keepingCapacity: true)
-        var start = 0
-        while start < request.events.count {
+        var rest = request.events[...]
+        while let destination = rest.first?.destination {
             // As long as the destination stays the same, which most often is to the end.
-            let destination = request.events[start].destination
-            var end = start
-            var bytes: Int64 = 0
-            while end < request.events.count, request.events[end].destination == destination {
-                bytes += request.events[end].queueBytes
-                end += 1
-            }
+            let run = rest.prefix { $0.destination == destination }
             let position = position(of: destination)
             let index = charges.firstIndex { $0.position == position } ?? charges.count
             if index == charges.count { charges.append(Charge(position: position, events: 0, bytes: 0)) }
-            charges[index].events += end - start
-            charges[index].bytes += bytes
-            start = end
+            charges[index].events += run.count
+            charges[index].bytes += run.reduce(0) { $0 + $1.queueBytes }
+            rest = rest[run.endIndex...]
         }
     }
 

@@ -209,10 +209,14 @@ extension Writer {
         return .stored
     }
 
-    /// The file's numbers, and what only this process knows: limits, and destinations without events.
+    /// The file's numbers, and what only this process knows: limits, destinations without events, and which removals
+    /// went with the system's cache when a sync failed.
     private func adopt(_ stored: Ledger) {
         let known = ledger
         ledger = stored
+        ledger.nextID = max(known.nextID, stored.nextID)
+        if stored.serial < known.serial { owed.append(unsynced) }
+        unsynced = Work()
         for account in known.accounts where !account.isStored && stored.position(of: account.id) == nil {
             ledger.add(account)
         }

@@ -42,6 +42,8 @@ final class Writer: @unchecked Sendable {
     var isClosed = false
     /// Whether a commit was left to the operating system to write.
     var hasUnsynced = false
+    /// Settlements and dead letters of those commits: done again where the system loses them.
+    var unsynced = Work()
     var isUpkeepPlanned = false
     /// As of the last upkeep.
     var isWallTrusted: Bool
@@ -127,6 +129,7 @@ final class Writer: @unchecked Sendable {
         case .done(let draft):
             if draft.changesFile {
                 hasUnsynced = !synced
+                unsynced.remember(work, unless: synced)
                 isRepairFresh = false
             }
             if !work.requests.isEmpty, draft.changesFile { noticeDisk(full: false, free: 0) }

@@ -81,6 +81,7 @@ final class FaultVFS: Sendable {
     func set(_ change: (inout Plan) -> Void) { plan.withLock { change(&$0) } }
 
     func count(_ call: Call) -> Int { plan.withLock { $0.counts[call.rawValue] } }
+    var forgets: Bool { plan.withLock { $0.failedSyncForgets } }
     var hits: Int { plan.withLock { $0.hits } }
 
     // MARK: Power

@@ -70,6 +70,8 @@ final class FaultStory {
         fixture?.queue.close()
         let done = fixture?.recorder.commits ?? []
         forgotten.formUnion(settled.subtracting(done.flatMap(\.settled).flatMap(\.ids).map(\.rawValue)))
+        // What was not synced goes with the cache, and the process that knew of it is gone too.
+        if vfs.forgets, vfs.hits > 0 { forgotten.formUnion(settled) }
         forgotten.formUnion(buried.subtracting(done.flatMap(\.deadLettered).map(\.id.rawValue)))
         var tries = 0
         while true {
