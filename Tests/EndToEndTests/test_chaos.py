@@ -202,10 +202,12 @@ def test_the_judge_is_content_when_all_is_there_in_order():
         (JOURNAL[:3] + JOURNAL[4:], "1 lost"),
         ([JOURNAL[2], *JOURNAL[:2], *JOURNAL[3:]], "out of order"),
         ([*JOURNAL, entry("a", 1)], "for no reason"),
+        # It died, but long after it was told, or not in between.
         ([*JOURNAL, entry("a", 1, at_ms=60_000)], "for no reason"),
+        ([*JOURNAL, entry("a", 3, at_ms=4000), entry("a", 3, at_ms=4900)], "for no reason"),
         ([*JOURNAL, {**entry("a", 4), "partition_key": "b"}], "another key"),
     ],
 )
 def test_the_judge_notices(journal, says):
     with pytest.raises(AssertionError, match=says):
-        judge(journal, ACKNOWLEDGED, deaths=[-50_000])
+        judge(journal, ACKNOWLEDGED, deaths=[-50_000, 5000])
