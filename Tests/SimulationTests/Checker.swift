@@ -51,7 +51,6 @@ final class Checker {
     /// What limits removed, as far as the machine knows.
     private var gone: [DestinationID: EventID] = [:]
     private(set) var acknowledged = 0
-    private(set) var refused = 0
     /// The largest record that each destination may hold, by settings then valid.
     var largestRecord: (DestinationID) -> Int = { _ in .max }
 
@@ -68,6 +67,17 @@ final class Checker {
             let trail = trails[index(row.event.id)]
             return trail.arrived.map { $0 - trail.committed }
         }.sorted()
+    }
+
+    /// Events of a destination that were refused.
+    func refused(_ destination: DestinationID) -> Int { queue.totals[destination]?.refused ?? 0 }
+
+    /// How many events arrived by then.
+    func arrivals(by end: Instant, where counts: (ModelQueue.Row) -> Bool) -> Int {
+        queue.rows.reduce(0) { sum, row in
+            guard let arrived = trails[index(row.event.id)].arrived, arrived <= end, counts(row) else { return sum }
+            return sum + 1
+        }
     }
 
     func violated(_ law: String) { if violation == nil { violation = law } }
@@ -171,7 +181,7 @@ final class Checker {
 
     /// Somebody who posted was answered: stored under these ids, or refused.
     func acknowledged(_ ids: ClosedRange<Int64>?) {
-        guard let ids else { return refused += 1 }
+        guard let ids else { return }
         for id in ids {
             if id > trails.count { return violated("event \(id) is acknowledged and not stored") }
             trails[Int(id) - 1].isAcknowledged = true

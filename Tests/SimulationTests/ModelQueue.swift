@@ -16,6 +16,8 @@ final class ModelQueue {
         let lane: Lane
         let isDamaged: Bool
         var fate: Fate?
+
+        var isDead: Bool { if case .deadLettered = fate { true } else { false } }
     }
 
     /// An event before it has an id.

@@ -93,6 +93,36 @@ struct NamedCases {
         #expect(Simulation(scenario).run() == nil)
     }
 
+    /// Another one shut what they share, and had nothing left to probe it with.
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func aDestinationThatKnowsOnlyItsLanesProbesForOthers(seed: UInt64) {
+        let streams = [Self.stream(1, keys: 2), Self.stream(2, keys: 1)]
+        var scenario = Self.scenario(seed, streams, references: 1, backlog: 0)
+        scenario.backlog[0] = 300
+        scenario.queue.loadFailure = 0.8
+        let from = 1000 + 37 * Int(seed)
+        scenario.weather = [Self.storm(.expiredCredentials, from: from, until: 15_000)]
+        scenario.deeds = [
+            (.zero + .milliseconds(from), .post(stream: 1, count: 1, isAwaited: false)),
+            (.zero + .milliseconds(from + 1000), .remove(1, count: 1, .evicted)),
+        ]
+        #expect(Simulation(scenario).run() == nil)
+    }
+
+    @Test func anEventThatFollowsALonePoisonEventDoesNotWaitForAProbe() {
+        var scenario = Self.scenario(1, [Self.stream(keys: 3)], backlog: 0)
+        scenario.deeds = [
+            (.zero, .post(stream: 0, count: 1, isAwaited: false)),
+            (.zero + .seconds(1), .postKey(stream: 0, key: .init(.none), count: 1, mark: .poison)),
+            (.zero + .seconds(15), .post(stream: 0, count: 5, isAwaited: false)),
+        ]
+        let simulation = Simulation(scenario)
+        #expect(simulation.run(until: .zero + .seconds(16)) == nil)
+        let rows = simulation.queue.rows
+        #expect(rows.filter { $0.fate == .delivered }.count == 6)
+        #expect(rows.filter(\.isDead).map(\.event.id) == [EventID(2)])
+    }
+
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
     func aStreamThatRefusesAllForAWhileCostsNoEvent(seed: UInt64) {
         var scenario = Self.scenario(seed, [Self.stream(keys: 40)], backlog: 200)

@@ -35,6 +35,8 @@ struct Scenario {
 
     enum Deed {
         case post(stream: Int, count: Int, isAwaited: Bool)
+        /// Events of one key.
+        case postKey(stream: Int, key: Key, count: Int, mark: SimulatedKinesis.Mark)
         case pause(Int)
         case resume(Int)
         case park(Int)
@@ -53,6 +55,8 @@ struct Scenario {
         case flush
         case renew(identity: String)
         case reshard(Int, into: Int)
+        /// A shard takes nothing any more.
+        case choke(Int, shard: Int)
     }
 
     let seed: UInt64

@@ -14,6 +14,7 @@ struct Shards {
         var records: Double
         var bytes: Double
         var at: Instant
+        var isChoked = false
     }
 
     private let limits: Limits
@@ -34,11 +35,17 @@ struct Shards {
         }
     }
 
+    /// From now on the shard takes nothing.
+    mutating func choke(_ index: Int) { shards[index].isChoked = true }
+
+    func index(of point: UInt128) -> Int { (shards.lastIndex { $0.first <= point }) ?? 0 }
+
     /// The shard that takes a record, or `nil` where that shard has no room for it now. (A record larger than a second's
     /// worth passes when the bucket is full.)
     mutating func admit(_ point: UInt128, bytes: Int, now: Instant) -> Int? {
-        let index = (shards.lastIndex { $0.first <= point }) ?? 0
+        let index = index(of: point)
         var shard = shards[index]
+        if shard.isChoked { return nil }
         let seconds = (now - shard.at).inSeconds
         shard.records = min(limits.records, shard.records + seconds * limits.records)
         shard.bytes = min(limits.bytes, shard.bytes + seconds * limits.bytes)

@@ -16,7 +16,9 @@ final class SimulatedKinesis {
     static let timeOut = Duration.seconds(30)
 
     private struct Pending {
-        var due: Instant
+        var due = Instant.never
+        /// When its last byte moved.
+        var moved: Instant
         let answer: (SendOutcome, _ isAmbiguous: Bool) -> Void
     }
 
@@ -47,19 +49,24 @@ final class SimulatedKinesis {
 
     func reshard(_ stream: Destination, into count: Int) { streams[stream]?.split(into: count, now: world.now) }
 
+    func choke(_ stream: Destination, shard: Int) { streams[stream]?.choke(shard) }
+
     // MARK: Requests
 
     /// Calls back once, unless the caller dies first.
     func send(_ request: SimulatedRequest, _ answer: @escaping (SendOutcome, _ isAmbiguous: Bool) -> Void) {
-        pending[request.batch.attempt] = Pending(due: .never, answer: answer)
+        pending[request.batch.attempt] = Pending(moved: world.now, answer: answer)
         let sentIn = epoch
         world.after(generator.milliseconds(latencyMS)) { [self] in receive(request, sentIn) }
     }
 
     /// Gives a request up, if nothing of it moves for a second.
     func cancel(_ attempt: AttemptID) {
-        guard let due = pending[attempt]?.due, due > world.now + .seconds(1) else { return }
-        reply(to: attempt, after: .seconds(1), .failed(.init(kind: .transport, message: "given up")), isAmbiguous: true)
+        guard let request = pending[attempt] else { return }
+        let end = max(world.now, request.moved + .seconds(1))
+        guard request.due > end else { return }
+        let failure = SendFailure(kind: .transport, message: "given up")
+        reply(to: attempt, after: end - world.now, .failed(failure), isAmbiguous: true)
     }
 
     /// The caller dies: nobody hears the answers.
@@ -83,6 +90,7 @@ final class SimulatedKinesis {
 
     /// The request comes to Kinesis, or to what is in between.
     private func receive(_ request: SimulatedRequest, _ sentIn: Int) {
+        if sentIn == epoch { pending[request.batch.attempt]?.moved = world.now }
         var storm: Weather.Kind?
         for each in weather where each.meets(request, at: world.now) && generator.chance(each.probability) {
             storm = each.kind

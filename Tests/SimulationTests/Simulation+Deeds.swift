@@ -4,19 +4,32 @@ import AgentCore
 // What happens to the process: events, pauses, other settings, crashes, sleep, and in the end calm.
 
 extension Simulation {
-    func draft(of stream: Scenario.Stream, isProof: Bool = false) -> ModelQueue.Draft {
-        let isKeyless = isProof || generator.chance(stream.keyless)
+    /// An event as the stream has them.
+    func draft(of stream: Scenario.Stream) -> ModelQueue.Draft {
+        let isKeyless = generator.chance(stream.keyless)
         let key =
             isKeyless
             ? Scenario.Key(.none) : generator.chance(stream.hot) ? stream.keys[0] : generator.pick(stream.keys)
-        var count = isProof ? 9 : generator.int(stream.sizes)
-        if !isProof, generator.chance(stream.large) { count = (1 << 20) - key.key.bytes - generator.int(0...100) - 12 }
-        var data = [UInt8](repeating: 0x61, count: count)
+        var count = generator.int(stream.sizes)
+        if generator.chance(stream.large) { count = (1 << 20) - key.key.bytes - generator.int(0...100) - 12 }
+        var mark = SimulatedKinesis.Mark.fine
+        if generator.chance(stream.poison) { mark = generator.chance(0.7) ? .poison : .refused }
+        let isDamaged = generator.chance(stream.damaged)
+        return draft(of: stream, key: key, mark: mark, bytes: count, isDamaged: isDamaged)
+    }
+
+    /// - Parameter bytes: At least 9: its token and its mark.
+    func draft(
+        of stream: Scenario.Stream,
+        key: Scenario.Key = .init(.none),
+        mark: SimulatedKinesis.Mark = .fine,
+        bytes: Int = 9,
+        isDamaged: Bool = false
+    ) -> ModelQueue.Draft {
+        var data = [UInt8](repeating: 0x61, count: bytes)
         let token = nextToken
         nextToken += 1
         for i in 0..<8 { data[i] = UInt8(truncatingIfNeeded: token >> (8 * UInt64(i))) }
-        var mark = SimulatedKinesis.Mark.fine
-        if !isProof, generator.chance(stream.poison) { mark = generator.chance(0.7) ? .poison : .refused }
         data[8] = mark.rawValue
         if mark == .poison { poisoned += 1 }
         return ModelQueue.Draft(
@@ -24,7 +37,7 @@ extension Simulation {
             key: key.key,
             lane: key.lane,
             data: Payload(data),
-            isDamaged: !isProof && generator.chance(stream.damaged)
+            isDamaged: isDamaged
         )
     }
 
@@ -34,6 +47,9 @@ extension Simulation {
         case .post(let stream, let count, let isAwaited):
             let drafts = (0..<count).map { _ in draft(of: streams[stream]) }
             post(drafts, to: streams[stream], isAwaited: isAwaited)
+        case .postKey(let stream, let key, let count, let mark):
+            let drafts = (0..<count).map { _ in draft(of: streams[stream], key: key, mark: mark) }
+            post(drafts, to: streams[stream])
         case .pause(let index):
             paused.insert(streams[index].id)
             touch { machine, _ in machine.paused(streams[index].id) }
@@ -60,6 +76,7 @@ extension Simulation {
         case .sleep(let duration): world.leap(duration)
         case .flush: touch { $0.flush(now: $1) }
         case .renew(let identity): touch { $0.credentialsChanged(identity: identity, now: $1) }
+        case .choke(let index, let shard): kinesis.choke(streams[index].destination, shard: shard)
         case .reshard(let index, let count): kinesis.reshard(streams[index].destination, into: count)
         }
     }
@@ -100,7 +117,7 @@ extension Simulation {
 
     /// A poison event is known only by others that are taken: they go on being posted.
     private func proveOthers() {
-        for stream in streams { post([draft(of: stream, isProof: true)], to: stream) }
+        for stream in streams { post([draft(of: stream, key: .init(.none))], to: stream) }
         world.after(.seconds(5)) { [unowned self] in if !isDone { proveOthers() } }
     }
 }

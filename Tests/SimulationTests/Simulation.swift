@@ -40,8 +40,6 @@ final class Simulation {
     var paused: Set<DestinationID> = []
     /// Those that a process was told of: some come only with their first event.
     var opened: Set<DestinationID> = []
-    /// Events that were posted and refused, by stream.
-    var refused: [DestinationID: Int] = [:]
     private let keepsTrace: Bool
     var inFlight: [DestinationID: Int] = [:]
     var requests = 0
@@ -101,8 +99,11 @@ final class Simulation {
 
     // MARK: Running
 
-    /// Runs to the end: until all is drained, or a law is broken.
-    func run() -> String? {
+    /// Runs until all is drained, or a law is broken.
+    ///
+    /// - Parameter end: Stop there, whatever is left.
+    /// - Returns: The law that was broken.
+    func run(until end: Instant = .never) -> String? {
         for stream in streams { kinesis.create(stream.destination, shards: stream.shards) }
         for (index, count) in scenario.backlog.enumerated() {
             queue.preload((0..<count).map { _ in draft(of: streams[index]) })
@@ -111,8 +112,8 @@ final class Simulation {
         for (at, deed) in scenario.deeds { world.at(at) { [unowned self] in perform(deed) } }
         if queue.limits.maxAge != nil { expire() }
         world.at(scenario.calm) { [unowned self] in calmDown() }
-        while checker.violation == nil, !isDone { step() }
-        if checker.violation == nil { finish() }
+        while checker.violation == nil, !isDone, world.now < end { step() }
+        if checker.violation == nil, isDone { finish() }
         summary.events = queue.rows.count
         summary.duplicates = checker.duplicates
         summary.drainedAfter = world.now - calmSince

@@ -54,8 +54,8 @@ MUTATIONS = [
     ("a key is free before its settlement committed", ANSWERS,
      also("state.settling[ids[0]] = keys", "for key in keys where !key.isNone { state.release(key) }")),
     ("a key is free although its head failed", ANSWERS,
-     also("state.retry(item, at: due, share: share)",
-          "if !item.key.isNone { state.keys[item.key]?.phase = .held; state.release(item.key) }")),
+     instead("state.retry(item, at: due, share: share)",
+             "state.release(item.key); state.retry(item, at: due, share: share)")),
     ("two events of a key in one request", BATCHING,
      within("if ", value("isOrdered(item.key)", "false"), " { addKey(item.key, .held) }")),
     ("a dead letter leaves its key busy", MACHINE,
@@ -88,12 +88,18 @@ MUTATIONS = [
     ("evicted events are sent", BATCHING,
      within("if ", value("item.id <= goneThrough", "false"), " { drop(item) } else { take(item) }")),
 
+    ("a suspect that a limit removed is tried again", ANSWERS,
+     never("if !state.isolation.isEmpty { state.forgetRemovedSuspects() }")),
+
     # Health.
     ("a breaker never closes", GATE,
      within("return nil\n        }\n        ", never("failures = 0"))),
     ("a probe is never over", GATE, never("if probe == attempt { probe = nil }")),
     ("a window never opens again", GATE,
      within("func ended(_ attempt: AttemptID) {\n        ", never("inFlight.remove(attempt)"))),
+    ("the fault of one is blamed on all", GATE, value("doubted.contains(destination)", "false")),
+    ("new events wait for the probe of a suspect", PLANNING,
+     never("if state.gate.isShut, state.mayProveSuspects { state.gate.probeNow(now) }")),
     ("what is sick is probed without a pause", GATE,
      within("until = ", value("now + delay", "now"))),
     ("what fails is tried again without a pause", ANSWERS,
@@ -137,8 +143,8 @@ MUTATIONS = [
      within("state.isPaused = true\n        ", never("state.giveBack()"))),
 
     # Fairness.
-    ("a paused destination is sent to", PLANNING,
-     within("", value("!state.isStopped", "true"), " && state.requests")),
+    ("a paused destination is sent to", STATE,
+     value("isPaused || settings.parkedBecause != nil", "settings.parkedBecause != nil")),
     ("one destination takes all workers", SETTINGS,
      within("var workersOfOne: Int { ", value("max(1, workers / 2)", "workers"))),
     ("the sick take all workers", SETTINGS,

@@ -158,17 +158,18 @@ extension DeliveryMachine {
         }
         takeBack(attempt)
         switch disposition {
-        case .identity, .clock:
+        case .identity where !state.identity.doubts(state.id), .clock where !state.identity.doubts(state.id):
             shut(state.identity, of: state, fault, began: attempt.began, retryAfter: failure.retryAfter)
         case .endpoint where blamesEndpoint(attempt, failure):
             shut(state.endpoint, of: state, fault, began: attempt.began, retryAfter: failure.retryAfter)
-        case .endpoint, .transient, .throttledKey, .throttledDestination, .destination, .record:
+        case .identity, .clock, .endpoint, .transient, .throttledKey, .throttledDestination, .destination, .record:
             shut(state.gate, of: state, fault, began: attempt.began, retryAfter: failure.retryAfter)
         }
     }
 
     /// A request that hung or met a 5xx, while others were answered by the same endpoint: not the endpoint's fault.
     private func blamesEndpoint(_ attempt: Attempt, _ failure: SendFailure) -> Bool {
+        if attempt.destination.endpoint.doubts(attempt.destination.id) { return false }
         if failure.kind == .connect { return true }
         guard let success = attempt.destination.endpoint.lastSuccess else { return true }
         return success < attempt.began
@@ -217,7 +218,7 @@ extension DeliveryMachine {
     }
 
     private mutating func open(_ gate: Gate, of state: DestinationState, now: Instant) {
-        if let outage = gate.succeeded(now: now) {
+        if let outage = gate.succeeded(by: state.id, now: now) {
             actions.append(.report(.recovered(state.destination, after: outage)))
         }
     }

@@ -10,7 +10,10 @@ extension DeliveryMachine {
     }
 
     public mutating func plan(now: Instant) -> Plan {
-        for state in turns { state.fireTimers(now: now) }
+        for state in turns {
+            state.fireTimers(now: now)
+            if state.gate.isShut, state.mayProveSuspects { state.gate.probeNow(now) }
+        }
         if !isStopping {
             boundMemory()
             planSends(now: now)
@@ -52,12 +55,16 @@ extension DeliveryMachine {
         outwait(now: now)
         // Sick ones first, as long as they have no worker at all: else a busy agent would never find them well again.
         markLate(now: now)
-        if sickAttempts == 0 { sendSick(now: now) }
+        if sickAttempts + untriedAttempts == 0, !sendOnce(.untried, now: now) { sendOnce(.sick, now: now) }
         while attempts.count < settings.workers, sendOnce(.well, now: now) {}
-        while attempts.count < settings.workers, sickAttempts + lateAttempts < settings.workersOfLate,
-            sendLate(now: now)
+        var untriedMayWait = true
+        while attempts.count < settings.workers, !isUntriedEnough, untriedMayWait {
+            untriedMayWait = sendOnce(.untried, now: now)
+        }
+        while attempts.count < settings.workers, !isUnsureEnough, sendLate(now: now) {}
+        while !untriedMayWait, attempts.count < settings.workers, sickAttempts < settings.workersOfSick,
+            sendOnce(.sick, now: now)
         {}
-        while attempts.count < settings.workers, sickAttempts < settings.workersOfSick, sendSick(now: now) {}
     }
 
     /// What hangs does not count against those that share an endpoint or an identity with it.
@@ -68,13 +75,25 @@ extension DeliveryMachine {
         }
     }
 
+    /// As many workers as may wait for answers that may never come.
+    private var isUnsureEnough: Bool {
+        sickAttempts + untriedAttempts + lateAttempts >= settings.workersOfLate
+    }
+
+    private var isUntriedEnough: Bool {
+        isUnsureEnough || sickAttempts + untriedAttempts >= settings.workersOfOne
+    }
+
     /// Finds the destinations of which nothing was heard for long: what is sent to them may hang.
     private mutating func markLate(now: Instant) {
         for state in turns {
             state.isLate = state.gate.lastSuccess.map { now - $0 >= settings.suspectAfter } ?? false
         }
-        lateAttempts = 0
-        for attempt in attempts.values where !attempt.isSick && attempt.destination.isLate { lateAttempts += 1 }
+        (lateAttempts, untriedAttempts) = (0, 0)
+        for attempt in attempts.values where !attempt.isSick {
+            if attempt.destination.isLate { lateAttempts += 1 }
+            if attempt.isUntried { untriedAttempts += 1 }
+        }
     }
 
     /// Sends one batch of the next destination whose turn it is.
@@ -91,9 +110,6 @@ extension DeliveryMachine {
         }
         return false
     }
-
-    @discardableResult
-    private mutating func sendSick(now: Instant) -> Bool { sendOnce(.untried, now: now) || sendOnce(.sick, now: now) }
 
     /// Asks the one of the late that was heard of last, with one request: those that hang were heard of before those
     /// that only had no worker.
@@ -134,17 +150,19 @@ extension DeliveryMachine {
         guard !draft.items.isEmpty else { return false }
         let id = AttemptID(nextAttempt)
         nextAttempt += 1
-        let isSick = state.isSick
+        let standing = state.standing
         attempts[id] = Attempt(
             destination: state,
             items: draft.items,
             shape: draft.shape,
             began: now,
             group: draft.group,
-            isSick: isSick,
+            isSick: standing == .sick,
+            isUntried: standing == .untried,
             gates: state.gates
         )
-        if isSick { sickAttempts += 1 }
+        if standing == .sick { sickAttempts += 1 }
+        if standing == .untried { untriedAttempts += 1 }
         for gate in state.gates { gate.began(id) }
         state.requests += 1
         state.lastRequestAt = now
@@ -218,17 +236,19 @@ extension DeliveryMachine {
 
     /// Takes workers back from requests that hang, when a healthy destination wants them.
     private mutating func planCancels(now: Instant) {
-        let suspects = attempts.filter { now - $0.value.began >= settings.suspectAfter }
-        guard !suspects.isEmpty else { return }
         if isCrowded, wantsWorker(now: now) {
+            let suspects = attempts.filter { now - $0.value.began >= settings.suspectAfter }
             let excess = max(suspects.count - settings.workersOfSick, settings.workers == 1 ? 1 : 0)
             cancel(suspects.sorted { $0.value.began < $1.value.began }.prefix(excess).map(\.key))
         }
-        // Those that were never tried have no other workers than the sick.
-        if sickAttempts >= settings.workersOfSick,
-            turns.contains(where: { $0.standing == .untried && maySend($0, now: now) })
-        {
-            cancel(suspects.filter(\.value.isSick).map(\.key))
+        // Those that were never tried may be well: what hangs does not keep them from showing it.
+        if isUntriedEnough, turns.contains(where: { $0.standing == .untried && maySend($0, now: now) }) {
+            cancel(
+                attempts.filter {
+                    ($0.value.isSick || $0.value.isUntried) && now - $0.value.began >= settings.hasteAfter
+                }
+                .map(\.key)
+            )
         }
     }
 
@@ -241,7 +261,7 @@ extension DeliveryMachine {
 
     /// All workers are busy, or as many as wait for those that were not heard of.
     private var isCrowded: Bool {
-        attempts.count >= settings.workers || sickAttempts + lateAttempts >= settings.workersOfLate
+        attempts.count >= settings.workers || isUnsureEnough
     }
 
     /// Whether some destination that is well, or was never tried, could send now, had it a worker.
@@ -268,6 +288,8 @@ extension DeliveryMachine {
         // Then it is outwaited, and may be cancelled.
         for attempt in attempts.values where !attempt.isOutwaited {
             wake = min(wake, attempt.began + settings.suspectAfter)
+            let haste = attempt.began + settings.hasteAfter
+            if (attempt.isSick || attempt.isUntried) && haste > now { wake = min(wake, haste) }
         }
         return wake
     }

@@ -33,8 +33,9 @@ public struct DeliveryMachine: ~Copyable {
     var identities: [String: Gate] = [:]
     var attempts: [AttemptID: Attempt] = [:]
     var sickAttempts = 0
-    /// Those of destinations that are late.
+    /// Those of destinations that are late, and of those that were never tried.
     var lateAttempts = 0
+    var untriedAttempts = 0
     var nextAttempt: UInt64 = 1
     let ledger = MemoryLedger()
     var actions: [DeliveryAction] = []
@@ -49,8 +50,9 @@ public struct DeliveryMachine: ~Copyable {
         let began: Instant
         /// What it tests, where it looks for the record that Kinesis refuses.
         let group: Isolation.Group?
-        /// Counts among the sick ones: something it depends on was shut or unproven when it began.
+        /// Something it depends on was shut when it began, or not known to work.
         let isSick: Bool
+        let isUntried: Bool
         /// Those that it passed, which may not be its destination's any more.
         let gates: [Gate]
         var isCancelled = false

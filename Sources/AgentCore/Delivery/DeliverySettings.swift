@@ -35,12 +35,16 @@ public struct DeliverySettings: Hashable, Sendable {
         self.suspectAfter = suspectAfter
     }
 
-    /// Of the workers, no destination holds more than half…
+    /// Of the workers, no destination holds more than half, nor do those that were never heard of…
     var workersOfOne: Int { max(1, workers / 2) }
     /// …those that were not heard of for some time leave some to the others…
     var workersOfLate: Int { max(1, workers - max(1, workers / 4)) }
     /// …and all that are sick together at most a quarter.
     var workersOfSick: Int { max(1, workers / 4) }
+
+    /// A request of a destination that is sick, or was never heard of, holds its worker no longer than this while others
+    /// that were never heard of want it.
+    var hasteAfter: Duration { suspectAfter / 2 }
 }
 
 /// What holds for one destination.

@@ -15,7 +15,7 @@ enum Standing {
     case well
     /// It was not heard of for some time, so that a request of it may hang. One answer makes it well.
     case late
-    /// Nothing was ever heard of it. It counts as sick, and comes before those that are known to be.
+    /// Nothing was ever heard of it.
     case untried
     case sick
 }
@@ -134,6 +134,12 @@ final class DestinationState {
     var hasOnlySuspects: Bool {
         isolation.isExhausted && outstanding == isolation.suspects.count && fresh.isEmpty && urgent.isEmpty
             && timers.isEmpty && pendingLoad == nil
+    }
+
+    /// It is parked for the sake of few suspects, and has events that were not tried: one that is accepted settles it.
+    var mayProveSuspects: Bool {
+        gate.fault?.disposition == .record && (1..<Isolation.mostSuspects).contains(isolation.suspects.count)
+            && !(fresh.isEmpty && urgent.isEmpty)
     }
 
     func charge(_ bytes: Int) {

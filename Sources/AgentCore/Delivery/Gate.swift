@@ -14,6 +14,9 @@ final class Gate {
     private(set) var lastSuccess: Instant?
     /// Who failed here since the gate was shut: the others need not wait for `until`, as the fault may not be theirs.
     private var faulted: Set<DestinationID> = []
+    /// Who failed here when another one got through: when they fail again it is by a fault of their own, as that of
+    /// credentials which a region does not know, or of one stream's servers.
+    private var doubted: Set<DestinationID> = []
     private var window: Int
     /// Those of which an answer may still be near.
     private var inFlight: Set<AttemptID> = []
@@ -58,9 +61,14 @@ final class Gate {
     /// The attempt may hang: others need not wait for it.
     func outwaited(_ attempt: AttemptID) { inFlight.remove(attempt) }
 
+    /// Whether a failure of the destination says nothing of the others.
+    func doubts(_ destination: DestinationID) -> Bool { doubted.contains(destination) }
+
     /// - Returns: how long the gate was shut, where this opened it.
-    func succeeded(now: Instant) -> Duration? {
+    func succeeded(by destination: DestinationID, now: Instant) -> Duration? {
         lastSuccess = now
+        if !faulted.isEmpty { doubted.formUnion(faulted) }
+        if !doubted.isEmpty { doubted.remove(destination) }
         guard isShut else {
             window = min(window * 2, Self.widest)
             return nil

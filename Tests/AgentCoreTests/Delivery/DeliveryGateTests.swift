@@ -22,7 +22,7 @@ struct DeliveryGateTests {
             }
             #expect(!gate.permits(one, now: .zero))
             for attempt in 0..<width { gate.ended(AttemptID(UInt64(attempt))) }
-            #expect(gate.succeeded(now: .zero) == nil)
+            #expect(gate.succeeded(by: one, now: .zero) == nil)
         }
     }
 
@@ -59,11 +59,22 @@ struct DeliveryGateTests {
         let gate = Gate()
         for second in [1, 30, 60] { fail(gate, .destination, at: .zero + .seconds(second)) }
         #expect(gate.failures == 3)
-        #expect(gate.succeeded(now: .zero + .seconds(91)) == .seconds(90))
+        #expect(gate.succeeded(by: one, now: .zero + .seconds(91)) == .seconds(90))
         #expect(!gate.isShut && gate.fault == nil)
         // One request at a time again: a fleet that waited does not return all at once.
         gate.began(AttemptID(1))
         #expect(!gate.permits(one, now: .zero + .seconds(91)))
+    }
+
+    @Test func whoFailedWhenAnotherGotThroughFailsByItself() {
+        let gate = Gate()
+        fail(gate, .identity, at: .zero)
+        #expect(!gate.doubts(one))
+        _ = gate.succeeded(by: two, now: .zero + .seconds(1))
+        #expect(!gate.isShut && gate.doubts(one) && !gate.doubts(two))
+        // Until it gets through itself.
+        _ = gate.succeeded(by: one, now: .zero + .seconds(2))
+        #expect(!gate.doubts(one))
     }
 
     @Test func aChangeLetsTheNextProbePassAtOnce() {
