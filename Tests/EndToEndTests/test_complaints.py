@@ -116,6 +116,12 @@ def fill(agent, key="stuck"):
     raise AssertionError("it was never full")
 
 
+def recover(kinesis_local, agent):
+    """Faults end, and everything is delivered, without waiting for the end of backoffs."""
+    kinesis_local.clear_faults()
+    assert agent.ctl("flush").returncode == 0
+
+
 def megabytes(agent, field):
     """Of /proc/PID/status, as VmRSS, or VmHWM: the most there ever was of it."""
     status = pathlib.Path(f"/proc/{agent.process.pid}/status").read_text()
@@ -127,12 +133,12 @@ def megabytes(agent, field):
 
 def test_throttled_records_inside_a_200_are_sent_again(kinesis_local, start_agent):
     """vector#359: records that were throttled in a successful answer were taken for delivered, and vanished."""
-    kinesis_local.add_faults({"action": "fail_record", "probability": 0.5, "count": 150, "seed": 1})
+    kinesis_local.add_faults({"action": "fail_record", "probability": 0.3, "count": 60, "seed": 1})
     agent = start_agent(kinesis_local.endpoint, KEYED)
     acknowledged = post_numbers(agent, [f"key-{n}" for n in range(100)], range(5))
     agent.wait_empty(within=60)
     refused = kinesis_local.stats()["refused_records"]["ProvisionedThroughputExceededException"]
-    assert refused == 150 == agent.stream()["throttled"]
+    assert refused == 60 == agent.stream()["throttled"]
     check_order(delivered_numbers(kinesis_local.journal()), acknowledged, repeats_allowed=False)
 
 
@@ -147,8 +153,7 @@ def test_an_error_of_kinesis_is_never_taken_for_success(kinesis_local, agent):
     status = agent.status()
     assert status["totals"]["delivered"] == 0 and status["queue"]["events"] == 3, status
     assert kinesis_local.journal() == []
-    kinesis_local.clear_faults()
-    agent.wait_empty(within=60)
+    recover(kinesis_local, agent)
     assert len(kinesis_local.journal()) == 3 == agent.totals()["delivered"]
 
 
@@ -166,14 +171,14 @@ def test_a_key_that_failed_is_not_overtaken_by_itself(kinesis_local, start_agent
 def test_only_the_entries_that_failed_are_sent_again(start_kinesis_local, start_agent):
     """fluent-bit#2159: for one record that was throttled the whole chunk was sent again, under load most of all."""
     kinesis_local = start_kinesis_local("--stream", "events:1")
-    kinesis_local.add_faults({"action": "fail_record", "partition_key": "key-250", "count": 3})
+    kinesis_local.add_faults({"action": "fail_record", "partition_key": "key-250", "count": 2})
     agent = start_agent(kinesis_local.endpoint, KEYED)
     acknowledged = post_numbers(agent, [f"key-{n}" for n in range(500)], [0])
     agent.wait_empty(within=60)
     check_order(delivered_numbers(kinesis_local.journal()), acknowledged, repeats_allowed=False)
     stats = kinesis_local.stats()
-    assert stats["accepted_records"] == 500 and sum(stats["refused_records"].values()) == 3
-    assert agent.stream()["retries"] == 3
+    assert stats["accepted_records"] == 500 and sum(stats["refused_records"].values()) == 2
+    assert agent.stream()["retries"] == 2
 
 
 # Nothing is given up.
@@ -186,8 +191,7 @@ def test_an_expired_token_parks_the_stream_and_drops_nothing(kinesis_local, agen
         assert Poster(agent).post("events", b"%d" % n, key="k").status == 202
     assert "credentials" in parked(agent, "ExpiredTokenException")["last_error"]["remedy"]
     assert agent.status()["queue"]["events"] == 50
-    kinesis_local.clear_faults()
-    agent.wait_empty(within=60)
+    recover(kinesis_local, agent)
     assert [base64_data(entry) for entry in kinesis_local.journal()] == [b"%d" % n for n in range(50)]
 
 
@@ -206,7 +210,7 @@ def test_without_credentials_nothing_is_tried_and_nothing_is_lost(kinesis_local,
     check_order(delivered_numbers(kinesis_local.journal()), acknowledged, repeats_allowed=False)
 
 
-@pytest.mark.parametrize("fault, times", [(error("InternalFailure"), 8), ({"action": "fail_record"}, 3)])
+@pytest.mark.parametrize("fault, times", [(error("InternalFailure"), 30), ({"action": "fail_record"}, 2)])
 def test_an_event_is_not_given_up_however_often_it_fails(kinesis_local, agent, fault, times):
     """fluent-bit#309: data was discarded after one retry, as users found out in an outage."""
     kinesis_local.add_faults(fault)
@@ -219,8 +223,7 @@ def test_an_event_is_not_given_up_however_often_it_fails(kinesis_local, agent, f
 
     wait_until(retries, "it fails many times", within=60)
     assert agent.totals()["dead_lettered"] == 0 and agent.status()["queue"]["events"] == 1
-    kinesis_local.clear_faults()
-    agent.wait_empty(within=60)
+    recover(kinesis_local, agent)
     assert [base64_data(entry) for entry in kinesis_local.journal()] == [b"patient"]
 
 
@@ -231,7 +234,8 @@ def test_what_is_refused_for_good_is_put_aside_alone_and_not_tried_for_ever(kine
     agent = start_agent(kinesis_local.endpoint, KEYED)
     poster = Poster(agent)
     events = [{"k": f"key-{n % 10}", "n": n} for n in range(200)]
-    assert poster.post_lines("events", [*events[:100], {"k": "key-3", "n": -1, "x": "poison"}, *events[100:]]).status == 202
+    events.insert(100, {"k": "key-3", "n": -1, "x": "poison"})
+    assert poster.post_lines("events", events).status == 202
     wait_until(lambda: agent.totals()["dead_lettered"] == 1, "it is put aside", within=60)
     agent.wait_empty(within=60)
     (letter,) = json.loads(agent.ctl("dead-letters", "list", "--json").stdout)
@@ -257,8 +261,7 @@ def test_what_is_not_kept_is_refused_and_said_to_be(kinesis_local, start_agent):
         refusal = Poster(agent).post("events", EVENT)
     totals = agent.totals()
     assert totals["accepted"] == kept and totals["refused"] == 6, totals
-    kinesis_local.clear_faults()
-    agent.wait_empty(within=60)
+    recover(kinesis_local, agent)
     assert len(kinesis_local.journal()) == kept
 
 
@@ -276,8 +279,7 @@ def test_room_is_free_again_with_each_event_that_is_delivered(kinesis_local, sta
     agent.wait_for_stream(lambda s: s["delivered"] == 3, "three are delivered")
     count, refusal = fill(agent)
     assert count == 3 and refusal.status == 507, (count, refusal)
-    kinesis_local.clear_faults()
-    agent.wait_empty(within=60)
+    recover(kinesis_local, agent)
 
 
 def test_the_quota_is_exact_after_a_kill_at_the_limit(kinesis_local, start_agent):
@@ -350,8 +352,7 @@ def test_a_torn_log_keeps_it_neither_from_starting_nor_from_stopping(kinesis_loc
         agent.start()
         agent.status()
         assert Poster(agent).post_lines("events", [{"k": f"after-{turn}", "n": 0}]).status == 202
-    kinesis_local.clear_faults()
-    agent.wait_empty(within=60)
+    recover(kinesis_local, agent)
     # Of what was left, every key is in order from its start.
     for key, numbers in delivered_numbers(kinesis_local.journal()).items():
         assert numbers == list(range(len(numbers))), key
@@ -399,8 +400,7 @@ def test_the_file_shrinks_once_it_is_drained(start_kinesis_local, start_agent):
 
     full = megabytes_on_disk()
     assert full > 20
-    kinesis_local.clear_faults()
-    agent.wait_empty(within=60)
+    recover(kinesis_local, agent)
     # The log, which is 16 MiB at most, stays for the next burst.
     wait_until(lambda: agent.database.stat().st_size < 2e6, "the file shrinks", within=60)
     assert megabytes_on_disk() < 20
@@ -413,7 +413,7 @@ def test_memory_stays_small_after_a_burst_and_throttling(start_kinesis_local, st
     kinesis_local = start_kinesis_local("--stream", "events:2", "--discard")
     kinesis_local.add_faults({"id": "throttled", "action": "fail_record", "probability": 0.5})
     agent = start_agent(kinesis_local.endpoint, KEYED)
-    producers = [threading.Thread(target=post_backlog, args=(agent, 30)) for _ in range(4)]
+    producers = [threading.Thread(target=post_backlog, args=(agent, 20)) for _ in range(4)]
     for producer in producers:
         producer.start()
     for producer in producers:
@@ -422,7 +422,7 @@ def test_memory_stays_small_after_a_burst_and_throttling(start_kinesis_local, st
     assert megabytes(agent, "VmHWM") < 130
     kinesis_local.clear_faults()
     agent.wait_empty(within=120)
-    assert kinesis_local.stats()["accepted_records"] == 120_000
+    assert kinesis_local.stats()["accepted_records"] == 80_000
     assert megabytes(agent, "VmRSS") < 130
 
 

@@ -3,6 +3,7 @@
 what Kinesis stored without saying so comes twice."""
 
 import json
+import time
 
 import pytest
 
@@ -83,7 +84,9 @@ def test_each_fault_alone(server, agent, kind, record_property):
     struck = has_struck(server)
     # Now and then, while events come in.
     server.add_faults(*kind.rules_with(probability=0.3))
-    application.post(10)
+    until = time.monotonic() + 0.5
+    while has_struck(server) < 5 and time.monotonic() < until:
+        application.post(2)
     struck += has_struck(server)
     server.clear_faults()
     application.post(1)
@@ -93,8 +96,9 @@ def test_each_fault_alone(server, agent, kind, record_property):
     assert agent.stream()["state"] == "ok"
     if not kind.code:
         error = agent.stream()["last_error"]
-        # A clock is corrected from the Date of the first refusal.
-        assert error is None or kind.rules[0]["action"] == "clock", error
+        # A clock is corrected from the Date of the first refusal. And a connection may be closed just when the next
+        # request is on its way: that is no answer, though nothing was stored.
+        assert error is None or kind.rules[0]["action"] in ("clock", "close"), error
     # An answer was lost every time, at first: what was stored then is there again.
     assert kind.repeats != "surely" or verdict.repeats > 0
 

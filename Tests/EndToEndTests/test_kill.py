@@ -56,7 +56,8 @@ def test_what_was_acknowledged_survives_kills(start_kinesis_local, make_agent, s
     acknowledged = {key: numbers for producer in producers for key, numbers in producer.acknowledged.items()}
     repeats = check_order(arrived, acknowledged, repeats_allowed=True)
     count = sum(map(len, acknowledged.values()))
-    record_property("measured", f"{KILLS} kills, {count} acknowledged, none lost, none out of order, {repeats} repeated")
+    measured = f"{KILLS} kills, {count} acknowledged, none lost, none out of order, {repeats} repeated"
+    record_property("measured", measured)
     assert count > KILLS * 20
 
     for producer in producers:

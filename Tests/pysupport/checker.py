@@ -4,7 +4,7 @@
 Nothing acknowledged is missing. Of each key, first arrivals are in order. And nothing is there twice without a reason,
 of which there are two: Kinesis stored it and the agent was not told (the answer was lost, spoiled or a failure: the
 journal knows), or it was told and killed before the deletion was committed. So between two copies that it was told of,
-it died, soon after the first. That bounds repeats: by what was under way when answers were lost and when the agent died.
+it died, soon after the first. That bounds repeats: by what was under way when answers were lost and when it died.
 """
 
 import bisect
@@ -29,10 +29,11 @@ class Verdict:
     repeats_by_deaths: int = 0
 
     def __str__(self):
-        return (
-            f"{self.acknowledged} acknowledged, {self.delivered} delivered, none lost, none out of order, {self.repeats}"
-            f" repeated ({self.repeats_by_lost_answers} after lost answers, {self.repeats_by_deaths} after kills)"
-        )
+        text = f"{self.acknowledged} acknowledged, {self.delivered} delivered, none lost, none out of order, "
+        text += f"{self.repeats or 'none'} repeated"
+        if self.repeats:
+            text += f" ({self.repeats_by_lost_answers} after lost answers, {self.repeats_by_deaths} after kills)"
+        return text
 
 
 def judge(journal, acknowledged, deaths=(), unordered=()):

@@ -84,7 +84,12 @@ TROUBLES = [
     ),
     # Refused, or failed, nobody knows.
     trouble("internal_failure", error("InternalFailure"), code="InternalFailure"),
-    trouble("internal_failure_but_stored", error("InternalFailure", stored=True), code="InternalFailure", repeats="surely"),
+    trouble(
+        "internal_failure_but_stored",
+        error("InternalFailure", stored=True),
+        code="InternalFailure",
+        repeats="surely",
+    ),
     trouble("empty_503", {"action": "status", "status": 503}, code="http_503"),
     trouble(
         "bad_gateway_but_stored",
