@@ -45,4 +45,12 @@ extension QueueRun.Rules {
         if seed % 3 == 0 { whenFull = .dropOldest } else if seed % 4 < 2 { limits = [9_000, 0, 20_000] }
         if seed % 5 == 0 { durability = .normal }
     }
+
+    /// Few checkpoints, and nothing expires.
+    static var long: QueueRun.Rules {
+        var rules = QueueRun.Rules()
+        rules.walFrames = 700
+        rules.maxAgeMS = 1 << 40
+        return rules
+    }
 }

@@ -88,6 +88,8 @@ struct OpenedFile {
     /// Tells what SQLite would not call damage: it takes an empty file for a new database, and throws its WAL away.
     private static func inspect(_ path: String) throws(QueueError) {
         guard let identity = FileIdentity(path) else { return }
+        // The power went while the file was made, which SQLite undoes; until then it may look like anything.
+        if let journal = FileIdentity(path + "-journal"), journal.size > 0 { return }
         if identity.size == 0 {
             guard let log = FileIdentity(path + "-wal"), log.size > 0 else { return }
             throw .damaged(operation: "open \(path)", message: "the file is empty", code: SQLITE_NOTADB)

@@ -164,6 +164,8 @@ extension Writer {
         case .stored:
             break
         case .notStored:
+            // Decided: another commit may get its serial.
+            self.undecided = nil
             var work = undecided.work
             refuse(&work.requests, .storage(message: error.description))
             commit(work)

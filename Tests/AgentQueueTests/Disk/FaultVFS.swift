@@ -37,6 +37,7 @@ final class FaultVFS: Sendable {
         var counts = [Int](repeating: 0, count: Call.allCases.count)
         /// Which calls of a kind fail, counted from 0.
         var faults: [Call: Range<Int>] = [:]
+        var scattered: [Call: Set<Int>] = [:]
         var codes: [Call: Int32] = [:]
         /// Calls that failed.
         var hits = 0
@@ -76,7 +77,12 @@ final class FaultVFS: Sendable {
     }
 
     /// No call fails any more.
-    func lift() { plan.withLock { $0.faults = [:] } }
+    func lift() {
+        plan.withLock { plan in
+            plan.faults = [:]
+            plan.scattered = [:]
+        }
+    }
 
     func set(_ change: (inout Plan) -> Void) { plan.withLock { change(&$0) } }
 
@@ -119,7 +125,9 @@ final class FaultVFS: Sendable {
             let index = plan.counts[call.rawValue]
             plan.counts[call.rawValue] += 1
             if plan.isOff { return call.code }
-            guard plan.faults[call]?.contains(index) == true else { return nil }
+            guard plan.faults[call]?.contains(index) == true || plan.scattered[call]?.contains(index) == true else {
+                return nil
+            }
             plan.hits += 1
             return plan.codes[call] ?? call.code
         }
