@@ -17,6 +17,7 @@ struct AnswerScanner {
     init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
     /// The next byte that is not white space; 0 at the end.
+    @inline(__always)
     mutating func peek() -> UInt8 {
         while at < bytes.count {
             switch bytes[at] {
@@ -27,6 +28,7 @@ struct AnswerScanner {
         return 0
     }
 
+    @inline(__always)
     mutating func expect(_ byte: Unicode.Scalar) throws(MalformedAnswer) {
         guard peek() == UInt8(ascii: byte) else { throw malformed("'\(byte)' was expected") }
         at &+= 1

@@ -19,6 +19,7 @@ func readHead(of path: String, count: Int) -> [UInt8]? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
+    guard count > 0 else { return [] }
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
         initialized = max(0, read(descriptor, buffer.baseAddress, count))
     }

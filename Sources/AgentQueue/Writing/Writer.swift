@@ -21,7 +21,9 @@ final class Writer: @unchecked Sendable {
     var lock: QueueLock?
     /// `nil` while the disk does not let it be opened, and after the end.
     var file: WriteConnection?
-    var ledger: Ledger
+    // Not checked for overlapping access, which each event would pay for several times: only the writer's queue touches
+    // it, and what changes it calls nothing that comes back to it. So with `charges`.
+    @exclusivity(unchecked) var ledger: Ledger
     let clock: AgentClock
     var reserve: DiskReserve
     /// Taken off the mailbox, and not yet committed.
@@ -50,7 +52,7 @@ final class Writer: @unchecked Sendable {
     var isIdle = true
     var reopenDelayMS = 100
     /// Of the request at hand; kept for its storage.
-    var charges: [Charge] = []
+    @exclusivity(unchecked) var charges: [Charge] = []
 
     init(
         settings: QueueSettings,
