@@ -25,11 +25,11 @@ struct DiskFaultTests {
         + [false, true].map { Fault(call: .write, isLasting: $0, code: SQLITE_FULL) }
         + [false, true].map { Fault(call: .sync, isLasting: $0, forgets: true) }
 
-    /// Each of the first places, and of the later ones each third; `QUEUE_FAULT_STRIDE=1` tries them all.
-    static let stride = getenv("QUEUE_FAULT_STRIDE").flatMap { Int(String(cString: $0)) } ?? 3
+    /// Each of the first places, and of the later ones each fourth; `QUEUE_FAULT_STRIDE=1` tries them all.
+    static let stride = getenv("QUEUE_FAULT_STRIDE").flatMap { Int(String(cString: $0)) } ?? 4
 
     @Test(arguments: faults) func whereverTheDiskFailsWhatWasPromisedIsKept(fault: Fault) throws {
-        for place in 0..<1000 where place < 30 || place % Self.stride == 0 {
+        for place in 0..<1000 where place < 20 || place % Self.stride == 0 {
             let vfs = FaultVFS(seed: UInt64(place))
             vfs.set { $0.failedSyncForgets = fault.forgets }
             vfs.fail(fault.call, times: fault.isLasting ? .max : 1, after: place, code: fault.code)
