@@ -8,7 +8,11 @@ struct IsolationTests {
     private static let sick = 20
 
     /// One healthy stream and twenty others, each at an endpoint of its own, for two minutes.
-    private static func scenario(hangFrom: Instant?, until: Instant = .zero + .seconds(120)) -> Scenario {
+    private static func scenario(
+        seed: UInt64 = 7,
+        hangFrom: Instant?,
+        until: Instant = .zero + .seconds(120)
+    ) -> Scenario {
         let streams = (0...sick).map { index in
             Scenario.Stream(
                 id: DestinationID(Int64(index + 1)),
@@ -24,7 +28,7 @@ struct IsolationTests {
                 damaged: 0
             )
         }
-        var scenario = Scenario(seed: 7, settings: DeliverySettings(), streams: streams, calm: until)
+        var scenario = Scenario(seed: seed, settings: DeliverySettings(), streams: streams, calm: until)
         scenario.latencyMS = 10...30
         if let hangFrom {
             scenario.weather = streams.dropFirst().map {
@@ -45,20 +49,27 @@ struct IsolationTests {
     }
 
     @Test func aBacklogDrainsAtItsOwnRateWhileMoreHangThanThereAreWorkers() {
-        let seconds = [nil, Instant.zero].map { hangFrom in
-            var scenario = Self.scenario(hangFrom: hangFrom)
-            scenario.backlog[0] = 60_000
-            for index in 1...Self.sick { scenario.backlog[index] = 100 }
-            let simulation = Simulation(scenario)
-            #expect(simulation.run() == nil)
-            let waits = simulation.checker.waits(of: Self.healthy)
-            #expect(waits.count == 60_000)
-            // Found among those that hang, all of which were there before it.
-            #expect((waits.first ?? .seconds(60)) < .seconds(6))
-            // The last tenth is of the longest lines, whose keys go one by one.
-            return (waits[waits.count * 9 / 10] - waits[0]).inSeconds
+        var seconds = [0.0, 0.0]
+        for seed in 1...4 as ClosedRange<UInt64> {
+            for (index, hangFrom) in [nil, Instant.zero].enumerated() {
+                seconds[index] += Self.drain(seed: seed, hangFrom: hangFrom)
+            }
         }
         #expect(seconds[0] >= seconds[1] * 0.95, "\(seconds[1]) s, undisturbed \(seconds[0]) s")
+    }
+
+    private static func drain(seed: UInt64, hangFrom: Instant?) -> Double {
+        var scenario = scenario(seed: seed, hangFrom: hangFrom)
+        scenario.backlog[0] = 60_000
+        for index in 1...sick { scenario.backlog[index] = 100 }
+        let simulation = Simulation(scenario)
+        #expect(simulation.run() == nil)
+        let waits = simulation.checker.waits(of: healthy)
+        #expect(waits.count == 60_000)
+        // Found among those that hang.
+        #expect((waits.first ?? .seconds(60)) < .seconds(6))
+        // The last tenth is of the longest lines, whose keys go one by one.
+        return (waits[waits.count * 9 / 10] - waits[0]).inSeconds
     }
 
     @Test func eventsWaitNoLongerWhileMoreHangThanThereAreWorkers() throws {

@@ -8,8 +8,8 @@ import Glibc
 
 /// The laws of delivery, from many seeds.
 ///
-/// `SIMULATION_SEEDS` says how many, `SIMULATION_FIRST_SEED` from where. A seed that fails prints itself; run it alone
-/// with `SIMULATION_FIRST_SEED=<seed> SIMULATION_SEEDS=1` to read its trace.
+/// `SIMULATION_SEEDS` says how many, `SIMULATION_FIRST_SEED` from where. Seeds that fail are named, and what happened
+/// last in the first of them is printed: all of it, where it runs alone.
 struct SimulationTests {
     static func environment(_ name: String, default value: UInt64) -> UInt64 {
         getenv(name).flatMap { UInt64(String(cString: $0)) } ?? value
@@ -28,26 +28,30 @@ struct SimulationTests {
         let first = Self.environment("SIMULATION_FIRST_SEED", default: 1)
         let count = Self.environment("SIMULATION_SEEDS", default: 300)
         let most = Self.environment("SIMULATION_FAILURES", default: 10)
-        let failures = await withTaskGroup(of: [String].self) { group in
+        let failures = await withTaskGroup(of: [(seed: UInt64, law: String)].self) { group in
             for part in 0..<2 as Range<UInt64> {
                 group.addTask {
-                    var failures: [String] = []
+                    var failures: [(seed: UInt64, law: String)] = []
                     for seed in first..<first + count where seed % 2 == part && failures.count < most {
-                        if let violation = Simulation(Scenario(seed: seed)).run() {
-                            failures.append("seed \(seed): \(violation)")
-                        }
+                        if let law = Simulation(Scenario(seed: seed)).run() { failures.append((seed, law)) }
                     }
                     return failures
                 }
             }
-            return await group.reduce(into: []) { $0 += $1 }
+            return await group.reduce(into: []) { $0 += $1 }.sorted { $0.seed < $1.seed }
         }
-        for failure in failures { Issue.record("\(failure)") }
-        if count == 1, !failures.isEmpty {
-            let simulation = Simulation(Scenario(seed: first), keepsTrace: true)
-            _ = simulation.run()
-            print(Trace.text(simulation.scenario))
-            print(simulation.trace.joined(separator: "\n"))
+        for failure in failures { Issue.record("seed \(failure.seed): \(failure.law)") }
+        if let worst = failures.first { Self.printTrace(of: worst.seed, lines: count == 1 ? .max : 100) }
+    }
+
+    private static func printTrace(of seed: UInt64, lines: Int) {
+        let simulation = Simulation(Scenario(seed: seed), keepsTrace: true)
+        let law = simulation.run() ?? "no law is broken"
+        print("seed \(seed)\n\(Trace.text(simulation.scenario))")
+        if lines < simulation.trace.count {
+            print("… all of it: SIMULATION_FIRST_SEED=\(seed) SIMULATION_SEEDS=1")
         }
+        print(simulation.trace.suffix(lines).map { String($0.prefix(400)) }.joined(separator: "\n"))
+        print("seed \(seed): \(law)")
     }
 }

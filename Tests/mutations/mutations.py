@@ -57,7 +57,7 @@ MUTATIONS = [
      instead("state.retry(item, at: due, share: share)",
              "state.release(item.key); state.retry(item, at: due, share: share)")),
     ("two events of a key in one request", BATCHING,
-     within("if ", value("isOrdered(item.key)", "false"), " { addKey(item.key, .held) }")),
+     within("if ", ("claim(item.key)", "claim(item.key) || MUTANT"), " { take(item) }")),
     ("a dead letter leaves its key busy", MACHINE,
      never("if !key.isNone { state.release(key) }")),
     ("an evicted event leaves its key busy", STATE,

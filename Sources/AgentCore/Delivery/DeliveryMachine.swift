@@ -234,7 +234,7 @@ public struct DeliveryMachine: ~Copyable {
             $0 + ($1.held > 0 || !$1.isDormant && !$1.isRead ? 1 : 0)
         }
         let free = settings.memoryBytes - ledger.held - ledger.reserved
-        return max(settings.memoryBytes / max(2, active + 1), free / 4)
+        return max(settings.memoryBytes / max(2, active + 1), free / 2)
     }
 
     func room(of state: DestinationState, budget: Int) -> Int {

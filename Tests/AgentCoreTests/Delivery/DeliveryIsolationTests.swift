@@ -79,4 +79,14 @@ struct DeliveryIsolationTests {
         isolation.tested()
         #expect(isolation.items.map(\.id).sorted() == [EventID(2), EventID(3), EventID(4)])
     }
+
+    @Test func whatALimitRemovedIsSuspectNoMore() {
+        var isolation = Isolation()
+        _ = isolation.refused(.init(items: items(1...1)), proven: nil, now: instant(0))
+        _ = isolation.refused(.init(items: items(2...5)), proven: nil, now: instant(0))
+        #expect(isolation.remove(through: EventID(3)).map(\.id).sorted() == (1...3).map { EventID($0) })
+        #expect(isolation.remove(through: EventID(3)).isEmpty)
+        #expect(isolation.suspects.isEmpty)
+        #expect(isolation.takeGroup(alone: false)?.items.map(\.id) == [EventID(4), EventID(5)])
+    }
 }
