@@ -160,13 +160,26 @@ class Weather(threading.Thread):
                     self.reshard(kind)
                 else:
                     rules += kind.rules_with(probability=self.random.choice([0.1, 0.3, 0.6, 1]))
-            rules = [rule | {"partition_key": self.key} if "partition_key" in rule else rule for rule in rules]
+            rules = [self.aimed(rule) for rule in rules]
             if rules:
                 self.insist(lambda rules=rules: self.kinesis_local.add_faults(*rules))
                 self.stopping.wait(self.random.uniform(0.3, 1.5))
                 self.count()
             # Some sunshine.
             self.stopping.wait(self.random.uniform(0, 0.5))
+
+    def aimed(self, rule):
+        """The rule, its shard and its key being ones that there are."""
+        if "partition_key" in rule:
+            return rule | {"partition_key": self.key}
+        if "shard" in rule:
+            return rule | {"shard": self.open_shard(self.streams[0])}
+        return rule
+
+    def open_shard(self, stream):
+        streams = self.insist(self.kinesis_local.stats)["streams"]
+        shards = next(s["shards"] for s in streams if s["name"] == stream)
+        return self.random.choice([shard["id"] for shard in shards if shard["open"]])
 
     def count(self):
         listed = json.loads(self.insist(lambda: self.kinesis_local.control("GET", "faults")))
@@ -188,9 +201,7 @@ class Weather(threading.Thread):
         stream = self.random.choice(self.streams)
         change = {"shards": self.random.randint(1, 6)}
         if kind == "split":
-            shards = self.insist(self.kinesis_local.stats)["streams"]
-            shards = next(s["shards"] for s in shards if s["name"] == stream)
-            change = {"split": self.random.choice([s["id"] for s in shards if s["open"]])}
+            change = {"split": self.open_shard(stream)}
         self.insist(lambda: self.kinesis_local.reshard(stream, **change))
         self.struck[kind] = self.struck.get(kind, 0) + 1
 
