@@ -27,6 +27,8 @@ import Dispatch
 //   Before COMMIT: nothing of the transaction. After COMMIT and before the answer: events that their sender sends
 //   again. After an unsynced settlement and a power cut: events that are delivered again, in their order.
 //   During a failed COMMIT: one or the other; the file is opened again and looked into before anybody is answered.
+//   After a failed sync: a hole in the WAL that no later sync fills; so opening writes the WAL once more, and syncs it,
+//   before anything is built on it (LogRewriting.swift).
 
 /// The durable queue of one agent. All functions may be called from any thread.
 public final class EventQueue: EventAppending {
