@@ -74,6 +74,7 @@ public final class EventQueue: EventAppending {
         writer.queue.async {
             writer.restoreReserve()
             writer.lookForRoom()
+            writer.planCarryingOver()
             writer.planUpkeep()
         }
         return EventQueue(writer: writer, found: opened.ledger.destinations)
@@ -140,7 +141,18 @@ public final class EventQueue: EventAppending {
     /// A scan that skips lanes looks at a bounded number of events: it may come back with no event at all and
     /// `through` further on.
     public func load(_ request: LoadRequest, reply: @escaping @Sendable (Result<LoadedEvents, QueueError>) -> Void) {
-        reader.read(of: request.destination, { (file) throws(QueueError) in try file.load(request) }, reply: reply)
+        let published = published
+        reader.read(
+            of: request.destination,
+            { (file) throws(QueueError) in
+                // Newer events would come before those that are still to come.
+                guard !published.isHeld(request.destination) else {
+                    throw .unavailable(reason: "its events are being carried over from a damaged file")
+                }
+                return try file.load(request)
+            },
+            reply: reply
+        )
     }
 
     /// The oldest events of a destination, up to `limit`. `reply` is called on the reader's queue.

@@ -20,6 +20,7 @@ extension EventQueue {
         var settings = QueueSettings(path: copy)
         settings.minFreeDisk = 0
         settings.reserveBytes = 0
+        settings.isCopy = true
         return try open(settings)
     }
 }

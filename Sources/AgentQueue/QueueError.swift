@@ -30,7 +30,7 @@ extension QueueError: CustomStringConvertible {
         case .newerSchema(let path, let found, let known):
             "The queue \(path) has schema \(found), this agent knows \(known). Run the newer agent that wrote it."
         case .foreign(let path):
-            "\(path) is a database of another application. Set queue.path to a file of the agent's own."
+            "\(path) was a database of another application. Set queue.path to a file of the agent's own."
         case .system(let operation, let path, let errno):
             "Cannot \(operation) \(path): \(systemMessage(errno))."
         case .full(let operation, let message, _):

@@ -14,8 +14,12 @@ public protocol QueueObserver: AnyObject, Sendable {
 public enum QueueNotice: Hashable, Sendable {
     /// The queue lies on a file system that may lose it: `kind` is `tmpfs`, `overlay` or `network`.
     case riskyFileSystem(path: String, kind: String)
-    /// A damaged file was moved to `aside`; `carried` events were read from it, `lost` were not.
-    case damaged(aside: String, message: String, carried: Int64, lost: Int64)
+    /// A damaged file was moved to `aside`; `pending` events may still be read from it, `lost` cannot.
+    case damaged(aside: String, message: String, pending: Int64, lost: Int64)
+    /// So many events are still to be looked for in `aside`; their destinations wait. Told once a second.
+    case carryingOver(aside: String, left: Int64)
+    /// All that `aside` gave is in the queue; counted since the agent started.
+    case carriedOver(aside: String, carried: Int64, lost: Int64)
     /// A commit failed; the file is being opened again.
     case commitFailed(message: String)
     /// The file could not be opened again; tried again later.

@@ -36,6 +36,12 @@ public struct QueueSettings: Sendable {
     var reserveBytes: Int64 = 40 << 20
     /// Between a commit and the upkeep after it: how long a settlement may be left to the operating system.
     var upkeepDelay = Duration.seconds(1)
+    /// Rows of a damaged file that are carried over in one transaction: a few milliseconds.
+    var carryRows = 500
+    /// Whether they are carried over without being asked to. Tests do it themselves.
+    var carriesOver = true
+    /// It is a copy, made to look into.
+    var isCopy = false
     /// How long the disk may fail to give what is in the file before that counts as damage.
     var readPatience = Duration.seconds(30)
     /// Pages that the file may have; 0: as many as SQLite allows. For tests of a full disk.

@@ -39,15 +39,20 @@ final class PublishedState: Sendable {
         var isTampered = false
         var isDiskFull = false
         var unavailable: String?
+        var held: Set<DestinationID>
     }
 
     private let state: Mutex<State>
 
-    init(_ ledger: Ledger, maxBytes: Int64) { state = Mutex(State(ledger: ledger, maxBytes: maxBytes)) }
+    init(_ ledger: Ledger, maxBytes: Int64) {
+        state = Mutex(State(ledger: ledger, maxBytes: maxBytes, held: ledger.held))
+    }
 
     func setMaxBytes(_ maxBytes: Int64) { state.withLock { $0.maxBytes = maxBytes } }
     func set(_ ledger: Ledger) { state.withLock { $0.ledger = ledger } }
     func setDiskFull(_ isFull: Bool) { state.withLock { $0.isDiskFull = isFull } }
+    func setHeld(_ held: Set<DestinationID>) { state.withLock { $0.held = held } }
+    func isHeld(_ id: DestinationID) -> Bool { state.withLock { $0.held.contains(id) } }
     func setTampered() { state.withLock { $0.isTampered = true } }
     func setUnavailable(_ reason: String?) { state.withLock { $0.unavailable = reason } }
 

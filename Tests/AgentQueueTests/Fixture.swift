@@ -162,6 +162,12 @@ final class QueueFixture {
         writer.queue.sync { writer.drainAll() }
     }
 
+    func carryAllOver() {
+        let writer = queue.writer
+        while !writer.queue.sync(execute: { writer.isClosed || writer.ledger.carryOvers.isEmpty }) { usleep(200) }
+        writer.queue.sync {}
+    }
+
     func upkeep() {
         let writer = queue.writer
         writer.queue.sync { _ = writer.upkeep() }
@@ -231,8 +237,10 @@ final class QueueFixture {
         )
     }
 
+    /// Waits for what is carried over from a damaged file.
     func load(_ request: LoadRequest) throws -> LoadedEvents {
-        try wait { queue.load(request, reply: $0) }
+        if settings.carriesOver { carryAllOver() }
+        return try wait { queue.load(request, reply: $0) }
     }
 
     func ids(_ id: DestinationID) throws -> [Int64] { try scan(id).events.map(\.id.rawValue) }

@@ -89,7 +89,7 @@ struct RestartTests {
         }
     }
 
-    @Test func anotherApplicationsDatabaseIsRefused() throws {
+    @Test func anotherApplicationsDatabaseIsMovedAsideAsItIs() throws {
         let folder = TemporaryFolder()
         let settings = QueueFixture.settings(in: folder)
         do {
@@ -97,7 +97,11 @@ struct RestartTests {
             let file = try SQLiteConnection(path: settings.path, flags: flags)
             try file.execute("CREATE TABLE songs (title)")
         }
-        #expect(throws: QueueError.foreign(path: settings.path)) { try EventQueue.open(settings) }
+        let before = try fileBytes(settings.path)
+        let fixture = try QueueFixture(folder: folder)
+        try fixture.append(fixture.events(1, to: fixture.destination()))
+        for case .damaged(let aside, _, _, _) in fixture.recorder.notices { #expect(try fileBytes(aside) == before) }
+        #expect(fixture.recorder.notices.count == 1)
     }
 
     @Test func aCopyIsLookedAtWithoutTouchingTheOriginal() throws {

@@ -30,12 +30,13 @@ struct OpenedFile {
             (file, ledger, isReserveSpent) = try Self.openPatiently(settings, clock: fresh)
         } catch {
             switch error {
-            case .damaged, .unreadable: break
+            case .damaged, .unreadable, .foreign: break
             default: throw error
             }
-            let outcome = try Salvage.replace(settings, known: nil, clock: fresh, because: error)
+            let (outcome, tookReserve) = try Self.replace(settings, clock: fresh, because: error)
             observer?.noticed(outcome.notice)
-            (file, ledger, isReserveSpent) = try Self.openWithReserve(settings, clock: fresh)
+            let opened = try Self.openWithReserve(settings, clock: fresh)
+            (file, ledger, isReserveSpent) = (opened.0, opened.1, opened.2 || tookReserve)
         }
         clock = AgentClock(
             resuming: try file.clockMark(),
@@ -63,6 +64,18 @@ struct OpenedFile {
         return try openWithReserve(settings, clock: clock)
     }
 
+    private static func replace(_ settings: QueueSettings, clock: AgentClock.Mark, because error: QueueError)
+        throws(QueueError) -> (Salvage.Outcome, tookReserve: Bool)
+    {
+        do throws(QueueError) {
+            return (try Salvage.replace(settings, known: nil, clock: clock, because: error), false)
+        } catch let failure {
+            var reserve = DiskReserve(queuePath: settings.path, bytes: settings.reserveBytes)
+            guard case .full = failure, reserve.release() else { throw failure }
+            return (try Salvage.replace(settings, known: nil, clock: clock, because: error), true)
+        }
+    }
+
     /// On a full disk, what was set aside makes room for what opening writes.
     private static func openWithReserve(_ settings: QueueSettings, clock: AgentClock.Mark) throws(QueueError) -> (
         WriteConnection, Ledger, Bool
@@ -87,9 +100,17 @@ struct OpenedFile {
 
     /// Tells what SQLite would not call damage: it takes an empty file for a new database, and throws its WAL away.
     private static func inspect(_ path: String) throws(QueueError) {
-        guard let identity = FileIdentity(path) else { return }
         // The power went while the file was made, which SQLite undoes; until then it may look like anything.
         if let journal = FileIdentity(path + "-journal"), journal.size > 0 { return }
+        guard let identity = FileIdentity(path) else {
+            // SQLite would make a new file, and delete the WAL.
+            guard let log = FileIdentity(path + "-wal"), log.size > 0 else { return }
+            throw .damaged(
+                operation: "open \(path)",
+                message: "the file is gone, its WAL is there",
+                code: SQLITE_NOTADB
+            )
+        }
         if identity.size == 0 {
             guard let log = FileIdentity(path + "-wal"), log.size > 0 else { return }
             throw .damaged(operation: "open \(path)", message: "the file is empty", code: SQLITE_NOTADB)

@@ -5,7 +5,7 @@ import Glibc
 
 /// The open file, as the writer has it: the connection with its prepared statements. Confined to the writer's queue.
 final class WriteConnection {
-    private let connection: SQLiteConnection
+    let connection: SQLiteConnection
     private let path: String
     private let database: FileIdentity
     private let log: FileIdentity
@@ -208,6 +208,7 @@ final class WriteConnection {
         ledger.nextID = EventID(agent.natural(0))
         ledger.serial = agent.natural(1)
         let fileBytes = try pages() * 4096
+        let carryOvers = try connection.carryOvers()
         let rows = try SQLiteStatement(
             connection,
             """
@@ -227,9 +228,13 @@ final class WriteConnection {
             let table = try EventTable(connection, taken, id)
             account.head = try table.first()
             account.last = try table.last()
-            if let fault = ledger.fault(of: account, fileBytes: fileBytes) { throw damaged("check the totals", fault) }
+            let isWhole = !carryOvers.contains { $0.destination == id }
+            if isWhole, let fault = ledger.fault(of: account, fileBytes: fileBytes) {
+                throw damaged("check the totals", fault)
+            }
             ledger.add(account)
         }
+        for carryOver in carryOvers { ledger.add(carryOver) }
         return ledger
     }
 

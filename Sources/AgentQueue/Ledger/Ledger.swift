@@ -24,6 +24,8 @@ struct Ledger: Sendable {
         var head: Head?
         /// The last event that was ever stored for it, as far as the file tells.
         var last = EventID.zero
+        /// Its events below this id are still to come from a damaged file, which is why it has no head; zero: none.
+        var heldBelow = EventID.zero
         /// Whether its totals differ from the file's.
         var isTouched = false
     }
@@ -34,6 +36,8 @@ struct Ledger: Sendable {
     private(set) var queuedBytes: Int64 = 0
     private(set) var deadEvents: Int64 = 0
     private(set) var deadBytes: Int64 = 0
+    /// What is still to be read from files that were moved aside, in the order in which it is.
+    private(set) var carryOvers: [CarryOver] = []
     /// The id that the next event gets.
     var nextID = EventID(1)
     /// Grows with each transaction of the writer: tells after a failed COMMIT whether it is in the file.
@@ -47,24 +51,6 @@ struct Ledger: Sendable {
         deadBytes += account.totals.deadBytes
     }
 
-    /// What is left of a ledger when its file gives nothing any more: the counts, all that was queued being lost.
-    init(outliving known: Ledger?, gap: Int64) {
-        nextID = EventID((known?.nextID.rawValue ?? 1) + (known == nil ? gap : 0))
-        serial = Self.serial(after: known)
-        for var account in known?.accounts ?? [] {
-            account.totals.lost += account.totals.queuedEvents + account.totals.deadEvents
-            account.totals.deadLettered -= account.totals.deadEvents
-            account.totals.queuedEvents = 0
-            account.totals.queuedBytes = 0
-            account.totals.deadEvents = 0
-            account.totals.deadBytes = 0
-            account.head = nil
-            account.isStored = true
-            account.isTouched = true
-            add(account)
-        }
-    }
-
     init() {}
 
     /// A serial for a new file: none of a transaction that was tried on the old one.
@@ -74,6 +60,43 @@ struct Ledger: Sendable {
 
     var totals: QueueTotals {
         accounts.reduce(into: QueueTotals()) { $0 += $1.totals }
+    }
+
+    // MARK: What comes from a damaged file
+
+    /// Destinations that have events to come.
+    var held: Set<DestinationID> { Set(accounts.lazy.filter { $0.heldBelow > .zero }.map(\.id)) }
+
+    /// - Precondition: `nextID` is set.
+    mutating func add(_ carryOver: CarryOver) {
+        carryOvers.append(carryOver)
+        guard let position = positions[carryOver.destination] else { return }
+        updateHold(at: position)
+    }
+
+    /// Takes note of how far the first one has come.
+    mutating func update(_ carryOver: CarryOver) { carryOvers[0] = carryOver }
+
+    /// The first one, which is of this destination, gave all that it has.
+    mutating func finishCarryingOver(at position: Int) {
+        let before = accounts[position].totals
+        accounts[position].totals.settle(carryOvers.removeFirst())
+        let after = accounts[position].totals
+        queuedBytes += after.queuedBytes - before.queuedBytes
+        deadEvents += after.deadEvents - before.deadEvents
+        deadBytes += after.deadBytes - before.deadBytes
+        accounts[position].isTouched = true
+        updateHold(at: position)
+    }
+
+    private mutating func updateHold(at position: Int) {
+        let id = accounts[position].id
+        let below = carryOvers.filter { $0.destination == id && $0.rows == .events }.map(\.below).max()
+        accounts[position].heldBelow = below ?? .zero
+        guard below != nil else { return }
+        accounts[position].head = nil
+        // There is something to read, wherever it will be.
+        accounts[position].last = EventID(nextID.rawValue - 1)
     }
 
     // MARK: What happens to events
@@ -134,7 +157,7 @@ struct Ledger: Sendable {
         accounts[position].totals.queuedEvents += Int64(count)
         accounts[position].totals.queuedBytes += bytes
         accounts[position].last = last
-        if accounts[position].head == nil { accounts[position].head = head }
+        if accounts[position].head == nil, accounts[position].heldBelow == .zero { accounts[position].head = head }
     }
 
     private mutating func unqueue(_ rows: RemovedRows, at position: Int) {

@@ -71,6 +71,8 @@ extension Writer {
             guard settings.whenFull == .dropOldest,
                 let (position, bytes) = quota.victim(for: charges, refusedBy: refusal, in: ledger)
             else { return refusal }
+            // Its oldest are still to come.
+            guard ledger.accounts[position].heldBelow == .zero else { return refusal }
             let id = ledger.accounts[position].id
             let table = try file.table(id)
             let rows = try table.removeOldest(freeing: bytes)

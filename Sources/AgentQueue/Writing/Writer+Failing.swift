@@ -78,7 +78,7 @@ extension Writer {
         if !work.requests.isEmpty {
             refuse(&work.requests, .diskFull(freeBytes: free, limitBytes: settings.minFreeDisk))
             if !work.isEmpty { commit(work) }
-        } else if reserve.release() {
+        } else if !isCarrying, reserve.release() {
             isReserveSpent = true
             commit(work)
         } else {
@@ -136,13 +136,21 @@ extension Writer {
     func replaceDamagedFile(_ error: QueueError) -> Bool {
         file = nil
         reader.close()
+        carrySource = nil
         do throws(QueueError) {
             let outcome = try Salvage.replace(settings, known: ledger, clock: clockMark(), because: error)
             observer?.noticed(outcome.notice)
             isRepairFresh = true
+            // The file may have lost them, and have the rows still.
+            owed.append(unsynced)
+            unsynced = Work()
             for id in unreadable.keys { couldRead(id) }
-        } catch {
-            cannotReopen(error)
+        } catch let failure {
+            if case .full = failure, reserve.release() {
+                isReserveSpent = true
+                return replaceDamagedFile(error)
+            }
+            cannotReopen(failure)
             return false
         }
         if case .failed = reopen() { return false }
@@ -193,6 +201,7 @@ extension Writer {
             // What the WAL holds is on the disk when this returns.
             let file = try WriteConnection(settings, clock: clockMark())
             let stored = try file.ledger()
+            published.setHeld(stored.held)
             try reader.open(settings)
             self.file = file
             adopt(stored)
@@ -205,6 +214,7 @@ extension Writer {
         publish()
         observer?.noticed(.reopened)
         planUpkeep()
+        planCarryingOver()
         guard let undecided, undecided.serial == ledger.serial else { return .notStored }
         self.undecided = nil
         conclude(undecided.draft)

@@ -47,6 +47,7 @@ extension Writer {
         let wasIdle = isIdle
         isIdle = true
         payDebts()
+        planCarryingOver()
         expire()
         sync()
         restoreReserve()
@@ -54,6 +55,7 @@ extension Writer {
         let mayVacuum = wasIdle && vacuum()
         let mayExpire = settings.maxAge != nil && ledger.accounts.contains { $0.head != nil }
         return !wasIdle || mayVacuum || mayExpire || isReserveSpent || !owed.isEmpty || isDiskFull
+            || !ledger.carryOvers.isEmpty
     }
 
     /// Makes durable what was left to the operating system, so that a power cut repeats a second of it at most.
@@ -153,9 +155,13 @@ extension Writer {
         sync()
         isClosed = true
         reader.close()
-        if let file, !isTampered {
-            // The WAL is in order either way; this only makes the next start quicker.
-            do throws(QueueError) { try file.closeCleanly() } catch {
+        carrySource = nil
+        if let file {
+            // The WAL is in order either way; this only makes the next start quicker. Of a file that was moved away,
+            // it must not be taken for the WAL of another.
+            do throws(QueueError) {
+                if isTampered { _ = try file.checkpoint(SQLITE_CHECKPOINT_TRUNCATE) } else { try file.closeCleanly() }
+            } catch {
                 observer?.noticed(.commitFailed(message: error.description))
             }
         }

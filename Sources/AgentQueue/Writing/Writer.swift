@@ -41,6 +41,13 @@ final class Writer: @unchecked Sendable {
     /// Since when the disk does not give what is in the file, in nanoseconds since boot: by destination, and for
     /// the writer itself.
     var unreadable: [DestinationID?: Int64] = [:]
+    /// What deletes rows that are still to be carried over.
+    var heldBack = Work()
+    var carrySource: CarrySource?
+    var carrying = CarryProgress()
+    var isCarryingPlanned = false
+    /// The transaction at hand carries rows over.
+    var isCarrying = false
     var isClosed = false
     /// Whether a commit was left to the operating system to write.
     var hasUnsynced = false
@@ -111,6 +118,7 @@ final class Writer: @unchecked Sendable {
     /// Does the work in one transaction and answers for it, whatever happens.
     func commit(_ work: Work) {
         var work = work
+        holdBack(&work)
         if !work.requests.isEmpty, let refusal = standingRefusal() { refuse(&work.requests, refusal) }
         guard !work.isEmpty else { return }
         commit(work, synced: work.wantsSync && settings.durability == .full) { (draft, file) throws(QueueError) in

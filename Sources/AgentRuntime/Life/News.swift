@@ -43,6 +43,8 @@ final class News: Sendable {
         }
     }
 
+    private static let keepAside = "Check the disk. Keep the file for an analysis, or delete it."
+
     /// What the queue notices.
     func notice(_ notice: QueueNotice) {
         switch notice {
@@ -51,17 +53,34 @@ final class News: Sendable {
                 "queue on a risky file system",
                 metadata: ["path": "\(path)", "kind": "\(kind)", "remedy": "set queue.path to a local disk"]
             )
-        case .damaged(let aside, let message, let carried, let lost):
+        case .damaged(let aside, let message, let pending, let lost):
             log.error(
                 "queue file was damaged",
                 metadata: [
-                    "moved_to": "\(aside)", "message": "\(message)", "carried_over": "\(carried)", "lost": "\(lost)",
+                    "moved_to": "\(aside)", "message": "\(message)", "still_to_read": "\(pending)", "lost": "\(lost)",
                 ]
             )
             condition.raise(
                 "queue_damaged",
+                "The queue file was damaged and is now \(aside). \(lost) events are lost. \(message)",
+                remedy: Self.keepAside
+            )
+        case .carryingOver(let aside, let left):
+            condition.raise(
+                "queue_carrying_over",
+                "\(left) events are still to be read from \(aside). Their streams deliver after that.",
+                remedy: "Leave the file where it is until this has gone. New events are taken."
+            )
+        case .carriedOver(let aside, let carried, let lost):
+            log.notice(
+                "damaged queue file was carried over",
+                metadata: ["from": "\(aside)", "carried_over": "\(carried)", "lost": "\(lost)"]
+            )
+            condition.clear("queue_carrying_over")
+            condition.raise(
+                "queue_damaged",
                 "The queue file was damaged and is now \(aside). \(carried) events were carried over, \(lost) lost.",
-                remedy: "Check the disk. Keep the file for an analysis, or delete it."
+                remedy: Self.keepAside
             )
         case .commitFailed(let message):
             log.error("commit failed", metadata: ["message": "\(message)", "remedy": "check the disk"])
