@@ -4,7 +4,7 @@ import AgentCore
 /// Streams that are well beside streams that are not, all of them posted to steadily, so that rates can be compared
 /// with those of the same fleet without faults.
 struct Fleet {
-    static let seconds = 60
+    static let seconds = 30
     static let end = Instant.zero + .seconds(seconds)
     private static let everyMS = 50
 
