@@ -309,4 +309,34 @@ struct DamageTests {
             #expect(copy.names().contains { $0.contains("damaged") && $0.hasSuffix("-wal") })
         }
     }
+
+    // MARK: The WAL
+
+    /// A queue with ten commits in its WAL, as a crash leaves it, after a change of the WAL.
+    private func reopened(_ change: (inout [UInt8]) -> Void) throws -> QueueFixture {
+        let fixture = try QueueFixture { $0.vfs = FaultVFS().name }
+        for _ in 0..<10 { try fixture.append(fixture.events(1, to: fixture.destination(), bytes: 3000)) }
+        let copy = TemporaryFolder()
+        try copyFile("\(fixture.folder.path)/queue.db", "\(copy.path)/queue.db")
+        var log = try fileBytes("\(fixture.folder.path)/queue.db-wal")
+        change(&log)
+        try writeFile("\(copy.path)/queue.db-wal", log)
+        return try QueueFixture(folder: copy)
+    }
+
+    @Test func aWholeOrTornWALIsNoDamage() throws {
+        for cut in [0, 1, 1000, 4120, 4120 * 5 + 17] {
+            let fixture = try reopened { $0.removeLast(min(cut, $0.count)) }
+            #expect(fixture.recorder.notices.isEmpty, "\(cut)")
+            let left = try fixture.ids(fixture.destination())
+            #expect(left.count >= 5 && left == Array(1...Int64(left.count)))
+        }
+    }
+
+    @Test(arguments: [0, 5, 12, 20, 30]) func aDamagedHeadOfTheWALIsDamage(byte: Int) throws {
+        let fixture = try reopened { $0[byte] ^= 0x10 }
+        #expect(notice(fixture) != nil)
+        #expect(try fixture.append(fixture.events(1, to: fixture.destination())) > EventID(1_000_000))
+        #expect(fixture.folder.names().contains { $0.contains("damaged") && $0.hasSuffix("-wal") })
+    }
 }

@@ -150,14 +150,6 @@ def with_a_scrambled_wal(data, wal, generator):
     return data, generator.randbytes(len(wal))
 
 
-def with_a_scrambled_wal_from_the_middle_on(data, wal, generator):
-    return data, wal[: len(wal) // 2] + generator.randbytes(len(wal) - len(wal) // 2)
-
-
-def without_its_wal(data, wal, generator):
-    return data, None
-
-
 DAMAGES = {
     # How many of 1000 are given back at least; whether what is missing can be counted.
     truncated: (300, True),
@@ -168,8 +160,6 @@ DAMAGES = {
     empty: (0, False),
     missing: (0, False),
     with_a_scrambled_wal: (0, False),
-    with_a_scrambled_wal_from_the_middle_on: (0, False),
-    without_its_wal: (0, False),
 }
 
 

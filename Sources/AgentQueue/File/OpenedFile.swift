@@ -111,6 +111,9 @@ struct OpenedFile {
                 code: SQLITE_NOTADB
             )
         }
+        if LogHeader.isDamaged(path + "-wal") {
+            throw .damaged(operation: "open \(path)-wal", message: "its header is damaged", code: SQLITE_NOTADB)
+        }
         if identity.size == 0 {
             guard let log = FileIdentity(path + "-wal"), log.size > 0 else { return }
             throw .damaged(operation: "open \(path)", message: "the file is empty", code: SQLITE_NOTADB)

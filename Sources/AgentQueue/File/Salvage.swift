@@ -35,7 +35,7 @@ enum Salvage {
     }
 
     /// Ids that are left out where the file does not tell exactly how far it had come: more than any WAL can hold.
-    private static let idGap: Int64 = 1_000_000
+    static let idGap: Int64 = 1_000_000
 
     /// Replaces the file; nobody has it open. Reads none of its events.
     ///
