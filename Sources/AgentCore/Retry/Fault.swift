@@ -37,6 +37,8 @@ public struct Fault: Hashable, Sendable {
             return "Create the stream, or correct its name or region in the configuration. Its events are kept."
         case "AccessDeniedException":
             return "Allow kinesis:PutRecords on the stream for the agent's identity. Its events are kept."
+        case "KMSThrottlingException":
+            return "None needed if it passes. If it lasts: raise the request quota of the stream's KMS key."
         case "no_credentials":
             return "Give the agent credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile file."
         default: break

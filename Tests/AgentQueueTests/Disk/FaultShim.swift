@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSQLite
 import Glibc
-import Synchronization
 
 @testable import AgentQueue
 
@@ -16,10 +15,10 @@ enum FaultShim {
         var syncsFolder: Bool
     }
 
-    private static let registered = Mutex<[FaultVFS?]>([])
-    private static let files = Mutex<[Int: OpenFile]>([:])
+    private static let registered = Lock<[FaultVFS?]>([])
+    private static let files = Lock<[Int: OpenFile]>([:])
     /// By the address of the original table.
-    private static let copies = Mutex<[Int: Int]>([:])
+    private static let copies = Lock<[Int: Int]>([:])
 
     static func reserve() -> Int {
         registered.withLock { all in

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AgentCore
 import CSQLite
-import Synchronization
 
 /// SQLite's own VFS over real files, in which calls fail on demand, and which knows what would survive a power cut.
 ///
@@ -53,13 +52,13 @@ final class FaultVFS: Sendable {
 
     let name: String
     let slot: Int
-    private let plan: Mutex<Plan>
+    private let plan: Lock<Plan>
 
     init(images: [String: DiskImage] = [:], seed: UInt64 = 0) {
         var plan = Plan()
         plan.images = images
         plan.random = SeededGenerator(seed: seed)
-        self.plan = Mutex(plan)
+        self.plan = Lock(plan)
         slot = FaultShim.reserve()
         name = "fault-\(slot)"
         FaultShim.register(self)
