@@ -26,6 +26,7 @@ import Dispatch
 // What a crash leaves behind
 //   Before COMMIT: nothing of the transaction. After COMMIT and before the answer: events that their sender sends
 //   again. After an unsynced settlement and a power cut: events that are delivered again, in their order.
+//   In the middle of taking rows over from a damaged file: both files, and how far it came (Salvage.swift).
 //   During a failed COMMIT: one or the other; the file is opened again and looked into before anybody is answered.
 //   After a failed sync: a hole in the WAL that no later sync fills; so opening writes the WAL once more, and syncs it,
 //   before anything is built on it (LogRewriting.swift).
@@ -48,7 +49,8 @@ public final class EventQueue: EventAppending {
 
     /// Opens the queue, or makes it. Takes as long for a full queue as for an empty one.
     ///
-    /// A damaged file is moved aside and what can be read of it is carried over. One process at a time.
+    /// A damaged file is moved aside, and what can be read of it is carried over while the queue is used: until then,
+    /// loads of those destinations fail. One process at a time.
     public static func open(
         _ settings: QueueSettings,
         clocks: QueueClocks = .system,

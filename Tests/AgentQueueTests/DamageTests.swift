@@ -296,18 +296,46 @@ struct DamageTests {
         #expect(fixture.totals.accepted == totals.accepted + 3)
     }
 
-    @Test func aFileWhoseWALIsAllThereIsLeavesItsIdsUnused() throws {
-        let (folder, time) = (TemporaryFolder(), ManualTime())
-        do {
-            let fixture = try QueueFixture(folder: folder, time: time)
-            try fixture.append(fixture.events(10, to: fixture.destination()))
-            let copy = TemporaryFolder()
-            try copyFile("\(folder.path)/queue.db-wal", "\(copy.path)/queue.db-wal")
-            let other = try QueueFixture(folder: copy, time: time)
-            #expect(notice(other) != nil)
-            #expect(try other.append(other.events(1, to: other.destination())) > EventID(1_000_000))
-            #expect(copy.names().contains { $0.contains("damaged") && $0.hasSuffix("-wal") })
+    @Test(arguments: [true, false]) func aWALWithoutItsFileGivesWhatItHas(isEmpty: Bool) throws {
+        let (folder, time, copy) = (TemporaryFolder(), ManualTime(), TemporaryFolder())
+        let fixture = try QueueFixture(folder: folder, time: time)
+        try fixture.append(fixture.events(10, to: fixture.destination()))
+        try copyFile("\(folder.path)/queue.db-wal", "\(copy.path)/queue.db-wal")
+        if isEmpty { try writeFile("\(copy.path)/queue.db", []) }
+        let other = try QueueFixture(folder: copy, time: time)
+        #expect(notice(other) != nil)
+        #expect(copy.names().contains { $0.contains("damaged") && $0.hasSuffix("-wal") })
+        #expect(try other.append(other.events(1, to: other.destination())) > EventID(10))
+        // As much as was written since the file was made: here, what is not there counts as lost.
+        let left = try other.ids(other.destination())
+        #expect(left.count == 11 || left.count == 1)
+        #expect(other.totals.isBalanced)
+    }
+
+    /// Its sender was told that nobody knows, so it need not be there; others must not wait for it.
+    @Test func anUndecidedCommitInADamagedFileIsLeftOut() throws {
+        let vfs = FaultVFS()
+        let fixture = try QueueFixture { $0.vfs = vfs.name }
+        let id = fixture.destination()
+        try fixture.append(fixture.events(5, to: id))
+        vfs.fail(.sync)
+        vfs.fail(.open, times: .max)
+        guard case .unknown = fixture.refusal(fixture.events(3, to: id)) else {
+            Issue.record("not unknown")
+            return
         }
+        vfs.lift()
+        let writer = fixture.queue.writer
+        writer.queue.sync {
+            writer.retryReopening(.damaged(operation: "test", message: "", code: SQLITE_CORRUPT))
+            #expect(writer.undecided == nil)
+        }
+        let new = try fixture.append(fixture.events(1, to: id)).rawValue
+        #expect(try fixture.ids(id) == Array(1...5) + [new])
+        // All that is in the file is known to delivery.
+        let told = fixture.recorder.commits.flatMap(\.appended).flatMap(\.events).map(\.id.rawValue)
+        #expect(told == Array(1...5) + [new])
+        #expect(fixture.totals.accepted == 6 && fixture.totals.lost == 0 && fixture.totals.isBalanced)
     }
 
     // MARK: The WAL

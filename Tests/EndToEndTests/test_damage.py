@@ -157,8 +157,8 @@ DAMAGES = {
     scrambled_here_and_there: (700, True),
     zeroed_in_the_middle: (800, True),
     without_its_first_page: (0, False),
-    empty: (0, False),
-    missing: (0, False),
+    empty: (1000, False),
+    missing: (1000, False),
     with_a_scrambled_wal: (0, False),
 }
 

@@ -46,6 +46,7 @@ enum Salvage {
         clock: AgentClock.Mark,
         because error: QueueError
     ) throws(QueueError) -> Outcome {
+        try keepLog(of: settings.path)
         var place = settings
         place.path = settings.path + ".salvage"
         removeDatabase(place.path)
@@ -67,6 +68,17 @@ enum Salvage {
         try finishMove(settings.path, aside: aside)
         let pending = ledger.carryOvers.reduce(0) { $0 + $1.left.count }
         return Outcome(aside: aside, message: error.description, pending: pending, lost: lost)
+    }
+
+    /// Where the file is gone or empty, SQLite deletes the WAL on opening it; with a page of zeros it reads what the WAL
+    /// has, which of a young queue may be all.
+    private static func keepLog(of path: String) throws(QueueError) {
+        guard FileIdentity(path).map({ $0.size == 0 }) ?? true, let log = FileIdentity(path + "-wal"), log.size > 32
+        else { return }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw .system(operation: "create", path: path, errno: errno) }
+        defer { close(descriptor) }
+        guard ftruncate(descriptor, 4096) == 0 else { throw .system(operation: "write", path: path, errno: errno) }
     }
 
     /// What the new file starts with, and how many events are lost already.
