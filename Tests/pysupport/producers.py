@@ -36,6 +36,9 @@ class Producer(threading.Thread):
         while not self.stopping.is_set():
             try:
                 self.talk()
+            except TimeoutError:
+                self.unexpected.append("no answer for 30 s")
+                return
             except (OSError, http.client.HTTPException):
                 # The agent is away.
                 self.cut += 1
