@@ -98,7 +98,7 @@ struct QuotaTests {
         #expect(fixture.totals.evicted == 3)
         #expect(fixture.totals.queuedEvents == 89)
         #expect(fixture.totals.isBalanced)
-        let removed = fixture.recorder.commits.last?.removed
+        let removed = fixture.recorder.commits.last { !$0.removed.isEmpty }?.removed
         #expect(removed?.map(\.through) == [EventID(3)])
         #expect(removed?.map(\.count) == [3])
         #expect(removed?.map(\.cause) == [.evicted])
