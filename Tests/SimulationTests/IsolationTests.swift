@@ -95,4 +95,24 @@ struct IsolationTests {
         #expect(try #require(waits.last) < .seconds(8), "at most \(waits.last ?? .zero)")
         #expect(waits[waits.count * 99 / 100] < .seconds(4), "p99 \(waits[waits.count * 99 / 100])")
     }
+
+    @Test func streamsThatAreWellTakeTurns() {
+        var fleet = Fleet(rate: 0)
+        // More than two workers can send.
+        fleet.scenario.settings = DeliverySettings(workers: 2, maxBatchBytes: 20_000)
+        fleet.scenario.limits = .init(records: 1e6, bytes: 1e9)
+        for stream in fleet.well { fleet.add(0, .post(stream: stream, count: 40_000, isAwaited: false)) }
+        let run = fleet.run()
+        let rates = fleet.well.map { run.rate(of: $0) }.sorted()
+        #expect(rates[0] > 0.8 * rates[3], "\(rates)")
+    }
+
+    @Test func aSteadyFlowTravelsInFewRequests() {
+        var fleet = Fleet(well: 1, rate: 0)
+        for ms in stride(from: 0, to: 10_000, by: 5) { fleet.add(ms, .post(stream: 0, count: 2, isAwaited: false)) }
+        let run = fleet.run()
+        #expect(run.checker.violation == nil && run.queue.rows.count == 4000)
+        // One each time the linger is over, and few that have something pressing.
+        #expect(run.summary.requests < 600, "\(run.summary.requests) requests")
+    }
 }

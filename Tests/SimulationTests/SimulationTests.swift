@@ -9,7 +9,7 @@ import Glibc
 /// The laws of delivery, from many seeds.
 ///
 /// `SIMULATION_SEEDS` says how many, `SIMULATION_FIRST_SEED` from where. Seeds that fail are named, and what happened
-/// last in the first of them is printed: all of it, where it runs alone.
+/// last in the first of them is printed, `SIMULATION_TRACE` lines of it: all, where it runs alone.
 struct SimulationTests {
     static func environment(_ name: String, default value: UInt64) -> UInt64 {
         getenv(name).flatMap { UInt64(String(cString: $0)) } ?? value
@@ -41,7 +41,8 @@ struct SimulationTests {
             return await group.reduce(into: []) { $0 += $1 }.sorted { $0.seed < $1.seed }
         }
         for failure in failures { Issue.record("seed \(failure.seed): \(failure.law)") }
-        if let worst = failures.first { Self.printTrace(of: worst.seed, lines: count == 1 ? .max : 100) }
+        let lines = Self.environment("SIMULATION_TRACE", default: count == 1 ? 1_000_000 : 100)
+        if lines > 0, let worst = failures.first { Self.printTrace(of: worst.seed, lines: Int(lines)) }
     }
 
     private static func printTrace(of seed: UInt64, lines: Int) {

@@ -88,8 +88,8 @@ MUTATIONS = [
     ("evicted events are sent", BATCHING,
      within("if ", value("item.id <= goneThrough", "false"), " { drop(item) } else { take(item) }")),
 
-    ("a suspect that a limit removed is tried again", ANSWERS,
-     never("if !state.isolation.isEmpty { state.forgetRemovedSuspects() }")),
+    ("a suspect that a limit removed is tried again", FORGETTING,
+     within("for item in ", value("isolation.remove(through: goneThrough)", "[]"))),
 
     # Health.
     ("a breaker never closes", GATE,
