@@ -250,6 +250,10 @@ struct DamageTests {
             // All files as they are, the damaged one with them.
             fixture = try now.queue.sync { try crashed(fixture) }
             crashes += 1
+            guard crashes < 200 else {
+                Issue.record("it does not get on")
+                break
+            }
         }
         #expect(crashes > 40)
         #expect(try fixture.ids(id) == Array(16...300))
