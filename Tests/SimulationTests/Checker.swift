@@ -166,7 +166,7 @@ final class Checker {
         switch outcome {
         case .failed(let failure):
             // Looking for one record takes several requests.
-            guard failure.code != "ValidationException" else { return }
+            guard Disposition(failure) != .record else { return }
             if failures[destination, default: Streak()].failed(now: now()) {
                 violated("requests to \(destination) fail all the time")
             }

@@ -155,4 +155,16 @@ struct NamedCases {
     @Test func eventsOfAnUnorderedKeyComeBackDuringAFetch() {
         #expect(Simulation(Scenario(seed: 830)).run() == nil)
     }
+
+    /// All that was read waited behind the suspect's own key.
+    @Test func aSuspectIsNotTriedForWhatWaitsBehindIt() {
+        var scenario = Self.scenario(1, [Self.stream(keys: 1)], backlog: 0)
+        scenario.deeds = [(.zero, .postKey(stream: 0, key: scenario.streams[0].keys[0], count: 1, mark: .poison))]
+        for ms in stride(from: 1000, to: 19_000, by: 20) {
+            scenario.deeds.append((.zero + .milliseconds(ms), .post(stream: 0, count: 1, isAwaited: false)))
+        }
+        let simulation = Simulation(scenario)
+        #expect(simulation.run(until: .zero + .seconds(19)) == nil)
+        #expect(simulation.summary.requests < 20, "\(simulation.summary.requests) requests")
+    }
 }

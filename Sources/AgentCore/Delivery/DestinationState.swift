@@ -139,7 +139,7 @@ final class DestinationState {
     /// It is parked for the sake of few suspects, and has events that were not tried: one that is accepted settles it.
     var mayProveSuspects: Bool {
         gate.fault?.disposition == .record && (1..<Isolation.mostSuspects).contains(isolation.suspects.count)
-            && !(fresh.isEmpty && urgent.isEmpty)
+            && (!urgent.isEmpty || fresh.contains { $0.key.isNone || keys[$0.key] == nil })
     }
 
     func charge(_ bytes: Int) {
