@@ -18,7 +18,7 @@ struct AgentBench: ParsableCommand {
             """,
         subcommands: [
             PostsCommand.self, NDJSONCommand.self, LinesCommand.self, StartCommand.self, BacklogCommand.self,
-            AllCommand.self,
+            IsolationCommand.self, AllCommand.self,
         ]
     )
 }

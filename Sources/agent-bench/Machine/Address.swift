@@ -65,6 +65,11 @@ enum Address: Hashable, CustomStringConvertible, ExpressibleByArgument {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw .system(call: "socket", object: "127.0.0.1", errno: errno) }
         defer { close(descriptor) }
+        return try bindToFreePort(descriptor)
+    }
+
+    /// Binds a socket to a port of loopback that is free.
+    static func bindToFreePort(_ descriptor: Int32) throws(BenchError) -> UInt16 {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian

@@ -14,6 +14,8 @@ struct AgentSettings {
     var ordering = "key"
     /// Where events have their partition key; empty: nowhere.
     var keyPointer = ""
+    /// Beside the stream.
+    var sick: SickStreams?
 
     /// - Parameter directory: Holds the queue and the sockets.
     func configuration(in directory: ScratchDirectory, httpPort: UInt16, kinesisPort: UInt16) -> String {
@@ -40,6 +42,6 @@ struct AgentSettings {
         ordering = "\(ordering)"
         partition_key = "\(keyPointer)"
 
-        """
+        """ + (sick?.configuration ?? "")
     }
 }

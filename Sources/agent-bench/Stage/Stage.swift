@@ -46,7 +46,14 @@ final class Stage {
 
     /// Without it the agent is on a machine that is offline.
     func startKinesis() throws(BenchError) {
-        let arguments = ["--port", "\(kinesisPort)", "--stream", "\(settings.stream):\(settings.shards)", "--discard"]
+        var arguments = ["--port", "\(kinesisPort)", "--stream", "\(settings.stream):\(settings.shards)", "--discard"]
+        if let sick = settings.sick {
+            for stream in sick.streams where stream.exists && stream.endpoint == nil {
+                arguments += ["--stream", "\(stream.name):1"]
+            }
+            try directory.write(sick.faults, to: "faults.json")
+            arguments += ["--faults", directory.file("faults.json")]
+        }
         let child = try ChildProcess(
             programs.kinesisLocal,
             arguments,
