@@ -96,6 +96,23 @@ struct IsolationTests {
         #expect(waits[waits.count * 99 / 100] < .seconds(4), "p99 \(waits[waits.count * 99 / 100])")
     }
 
+    /// Those that were not heard of for long leave workers to the one that was, even when all of them want one at once.
+    @Test func nothingWaitsForWorkersWhileManyThatWereSilentHang() throws {
+        var fleet = Fleet(well: 1, rate: 20, others: 20, othersRate: 0)
+        for other in 0..<20 {
+            // Well once, then silent.
+            fleet.add(1000, .post(stream: other, count: 1, isAwaited: false))
+            fleet.add(10_000, .post(stream: other, count: 1, isAwaited: false))
+            fleet.spoil(other, .hangs, from: .zero + .seconds(5))
+        }
+        let run = fleet.run()
+        #expect(run.checker.violation == nil)
+        let waits = run.checker.waits(of: run.streams[fleet.well.lowerBound].id)
+        #expect(waits.count > 590)
+        // A round trip, a commit and linger, twice over.
+        #expect(try #require(waits.last) < .milliseconds(250), "at most \(waits.last ?? .zero)")
+    }
+
     @Test func streamsThatAreWellTakeTurns() {
         var fleet = Fleet(rate: 0)
         // More than two workers can send.
@@ -103,8 +120,12 @@ struct IsolationTests {
         fleet.scenario.limits = .init(records: 1e6, bytes: 1e9)
         for stream in fleet.well { fleet.add(0, .post(stream: stream, count: 40_000, isAwaited: false)) }
         let run = fleet.run()
-        let rates = fleet.well.map { run.rate(of: $0) }.sorted()
-        #expect(rates[0] > 0.8 * rates[3], "\(rates)")
+        // While nobody is done.
+        let arrived = fleet.well.map { stream in
+            let id = run.streams[stream].id
+            return run.checker.arrivals(by: .zero + .seconds(5)) { $0.destination == id }
+        }.sorted()
+        #expect(arrived[3] < 40_000 && 5 * arrived[0] > 4 * arrived[3], "\(arrived)")
     }
 
     @Test func aSteadyFlowTravelsInFewRequests() {

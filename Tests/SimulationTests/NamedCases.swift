@@ -75,6 +75,20 @@ struct NamedCases {
         #expect(Simulation(scenario).run() == nil)
     }
 
+    /// Memory was full, and each event that was read beyond it joined the line of a key that was being settled.
+    @Test func eventsReadBeyondTheLimitDoNotGatherBehindAKeyThatSettles() {
+        #expect(Simulation(Scenario(seed: 5211)).run() == nil)
+    }
+
+    @Test(arguments: 1...5 as ClosedRange<UInt64>)
+    func eventsReadBeyondTheLimitDoNotGatherBehindABusyKey(seed: UInt64) {
+        let streams = [Self.stream(1, keys: 300, sizes: 500...3000), Self.stream(2, keys: 1, sizes: 500...3000)]
+        var scenario = Self.scenario(seed, streams, memory: 64 << 10, backlog: 200)
+        scenario.limits = .init(records: 20, bytes: 100_000)
+        scenario.queue.commitMS = 20...40
+        #expect(Simulation(scenario).run() == nil)
+    }
+
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func whatIsCommittedWhileALaneIsReadIsSentOnce(seed: UInt64) {
         var scenario = Self.scenario(seed, [Self.stream(keys: 5)], references: 8, backlog: 100)

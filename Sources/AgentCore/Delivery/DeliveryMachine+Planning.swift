@@ -63,7 +63,7 @@ extension DeliveryMachine {
         }
         while attempts.count < settings.workers, !isUnsureEnough, sendLate(now: now) {}
         while !untriedMayWait, attempts.count < settings.workers, sickAttempts < settings.workersOfSick,
-            sendOnce(.sick, now: now)
+            !isUnsureEnough, sendOnce(.sick, now: now)
         {}
     }
 
@@ -163,6 +163,7 @@ extension DeliveryMachine {
         )
         if standing == .sick { sickAttempts += 1 }
         if standing == .untried { untriedAttempts += 1 }
+        if standing == .late { lateAttempts += 1 }
         for gate in state.gates { gate.began(id) }
         state.requests += 1
         state.lastRequestAt = now

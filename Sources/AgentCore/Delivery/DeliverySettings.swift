@@ -9,8 +9,9 @@ public struct DeliverySettings: Hashable, Sendable {
     /// Data and keys of one request, in bytes before base64, at most ``KinesisLimits/requestBytes``. A larger record
     /// goes alone.
     public var maxBatchBytes: Int
-    /// Payloads that delivery holds in memory, in bytes, over all destinations. A destination that holds nothing may
-    /// always load one event, however large.
+    /// Payloads that delivery holds in memory, in bytes, over all destinations. Beyond it, each destination may hold one
+    /// event, however large, so that none stands still; and 8 more while Kinesis refuses requests without naming a
+    /// record.
     public var memoryBytes: Int
     /// Blocked events of one destination that are remembered one by one, before whole lanes are spilled.
     public var maxReferences: Int

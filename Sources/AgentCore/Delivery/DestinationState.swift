@@ -182,7 +182,8 @@ final class DestinationState {
         keys.values[index].phase = to
     }
 
-    /// Puts an event at the end of its busy key's line. Its payload stays as long as there is room for it.
+    /// Puts an event at the end of its busy key's line. Its payload stays as long as there is room for it: what was
+    /// read beyond the limit, so that something moves, must not gather behind a key that is busy.
     func hold(_ item: Item, share: Int) {
         guard let index = keys.index(forKey: item.key) else { return urgent.append(item) }
         keys.values[index].waiting.append(shed(item, share: share))
@@ -202,7 +203,7 @@ final class DestinationState {
     private func shed(_ item: Item, share: Int) -> Item {
         var item = item
         waitingCount += 1
-        if waitingBytes + item.cost > share / 2 {
+        if waitingBytes + item.cost > share / 2 || held > grant {
             charge(-item.cost)
             item.data = nil
         } else {
