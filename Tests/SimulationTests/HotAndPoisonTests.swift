@@ -145,6 +145,19 @@ struct HotAndPoisonTests {
         #expect((run.process?.machine.status()[0].throttled ?? 0) < 7000)
     }
 
+    /// However long the line of a key that does not move, others of its stream are still read.
+    @Test func theLineOfAThrottledKeyLeavesMemoryToOthers() {
+        var fleet = Fleet(well: 1, rate: 0)
+        fleet.scenario.settings = DeliverySettings(memoryBytes: 64 << 10)
+        fleet.add(0, .choke(0, shard: Fleet.shard(of: Self.hot)))
+        fleet.add(0, .postKey(stream: 0, key: .init(Self.hot), count: 5000, mark: .fine))
+        let others = Fleet.keys.filter { Fleet.shard(of: $0.key) != Fleet.shard(of: Self.hot) }.prefix(50)
+        for key in others { fleet.add(1000, .postKey(stream: 0, key: key, count: 1, mark: .fine)) }
+        let run = fleet.run()
+        #expect(run.checker.violation == nil)
+        #expect(run.checker.arrivals(by: .zero + .seconds(3)) { $0.event.key != Self.hot } == 50)
+    }
+
     // MARK: All at once
 
     @Test func allOfItAtOnce() {

@@ -99,6 +99,22 @@ struct NamedCases {
         #expect(Simulation(scenario).run() == nil)
     }
 
+    /// So few of a lane that none is forgotten again: whichever is read too early is met twice.
+    @Test(arguments: 1...40 as ClosedRange<UInt64>)
+    func whatIsCommittedWhileAShortLaneIsReadIsSentOnce(seed: UInt64) {
+        let stream = Self.stream(keys: 2 + Int(seed) % 10)
+        var scenario = Self.scenario(seed, [stream], references: 1 + Int(seed) % 4 * 3, backlog: 0)
+        for ms in stride(from: 0, to: 10_000, by: 10) {
+            let count = ms % 1000 < 300 ? 2 : 1
+            if ms % 1000 < 600 {
+                scenario.deeds.append((.zero + .milliseconds(ms), .post(stream: 0, count: count, isAwaited: false)))
+            }
+        }
+        scenario.queue.snapshotMS = 0...40
+        scenario.queue.reportMS = 0...40
+        #expect(Simulation(scenario).run() == nil)
+    }
+
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func aDestinationThatKnowsOnlyItsLanesIsProbed(seed: UInt64) {
         var scenario = Self.scenario(seed, [Self.stream(keys: 5)], references: 8, backlog: 300)

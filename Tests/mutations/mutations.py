@@ -155,8 +155,6 @@ MUTATIONS = [
      within("var workersOfLate: Int { ", value("max(1, workers - max(1, workers / 4))", "workers"))),
     ("those that hang are not counted", PLANNING,
      never("if standing == .late { lateAttempts += 1 }")),
-    ("the sick take what those that hang leave", PLANNING,
-     within("sickAttempts < settings.workersOfSick,\n            ", value("!isUnsureEnough", "true"), ", sendOnce(")),
     ("requests that hang are never given up", PLANNING,
      within("actions.append(", (".cancel(id))", ".cancel(MUTANT ? AttemptID(0) : id))"))),
     ("turns are not taken", PLANNING,
