@@ -39,9 +39,11 @@ struct IsolationBenchmark {
     private static let patienceSeconds = 60.0
 
     var hanging: Int
+    var rate: Double
     var seconds: Double
     var pairs: Int
     var sickEvents: Int
+    var settleSeconds: Double
 
     func run(_ options: StageOptions) throws {
         Interruption.catchSignals()
@@ -92,10 +94,11 @@ struct IsolationBenchmark {
             let events = LoadShape(kind: .lines, connections: 1, batch: 100, keys: keys, stream: stream.name)
             _ = try events.loop(to: try target.address(for: .lines)).run(.init(events: sickEvents))
         }
-        var before = try loop.run(.init(seconds: 1)).events
+        if sick != nil { try Monotonic.pause(milliseconds: Int(settleSeconds * 1000)) }
+        var before = try loop.run(.init(seconds: 2, rate: rate)).events
         try awaitDelivered(before, target)
         let start = Monotonic.now()
-        let load = try loop.run(.init(seconds: seconds))
+        let load = try loop.run(.init(seconds: seconds, rate: rate))
         let ended = Monotonic.now()
         before += load.events
         try awaitDelivered(before, target)

@@ -3,12 +3,14 @@
 internal import Glibc
 
 /// Drives all connections from one thread, each with as many requests under way as it may have: the agent's answers
-/// set the pace.
+/// set the pace, or a rate does that it can keep up with.
 final class LoadLoop {
     /// Whichever comes first.
     struct Goal {
         var events: Int?
         var seconds: Double?
+        /// No more events a second than these.
+        var rate: Double?
         /// Leave at the goal with requests under way, rather than wait for their answers.
         var abandonsAnswers = false
     }
@@ -41,8 +43,9 @@ final class LoadLoop {
         let limit = goal.events ?? .max
         var lastAnswer = start
         var now = start
+        func isDue() -> Bool { goal.rate.map { Double(result.events) < Double(now - start) / 1e9 * $0 } ?? true }
         func fill(_ connection: LoadConnection) throws(BenchError) {
-            while connection.canBegin, result.events < limit, now < end {
+            while connection.canBegin, result.events < limit, now < end, isDue() {
                 try connection.begin(firstEvent: nextEvent, now: now)
                 nextEvent += connection.eventsPerRequest
                 result.events += connection.eventsPerRequest
@@ -57,10 +60,12 @@ final class LoadLoop {
             for (index, connection) in connections.enumerated() {
                 polled[index].events = Int16(connection.isWriting ? POLLIN | POLLOUT : POLLIN)
             }
-            let ready = poll(&polled, nfds_t(polled.count), 100)
+            let ready = poll(&polled, nfds_t(polled.count), goal.rate == nil ? 100 : 1)
             if ready < 0, errno != EINTR { throw .system(call: "poll", object: "connections", errno: errno) }
             now = Monotonic.now()
+            if goal.rate != nil { for connection in connections { try fill(connection) } }
             guard ready > 0 else {
+                if connections.allSatisfy(\.isIdle) { lastAnswer = now }
                 if now > lastAnswer + UInt64(Self.patienceSeconds * 1e9) {
                     throw .stalled("The agent has not answered for \(Int(Self.patienceSeconds)) s.")
                 }

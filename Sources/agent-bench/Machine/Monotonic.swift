@@ -16,7 +16,7 @@ enum Monotonic {
 
     /// A pause between two looks at something that another process does.
     static func pause(milliseconds: Int) throws(BenchError) {
-        usleep(UInt32(milliseconds * 1000))
+        usleep(UInt32(clamping: milliseconds * 1000))
         try Interruption.check()
     }
 }
