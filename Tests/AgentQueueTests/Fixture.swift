@@ -164,8 +164,11 @@ final class QueueFixture {
 
     func carryAllOver() {
         let writer = queue.writer
-        while !writer.queue.sync(execute: { writer.isClosed || writer.ledger.carryOvers.isEmpty }) { usleep(200) }
-        writer.queue.sync {}
+        func isDone() -> Bool {
+            writer.carryOver()
+            return writer.isClosed || writer.ledger.carryOvers.isEmpty
+        }
+        while !writer.queue.sync(execute: isDone) {}
     }
 
     func upkeep() {

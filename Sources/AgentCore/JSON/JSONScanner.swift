@@ -172,14 +172,8 @@ struct JSONScanner {
     @inline(__always)
     private mutating func string() throws(JSONFault) {
         while true {
-            while i &+ 8 <= end {
-                let found = Self.special(start.loadUnaligned(fromByteOffset: i, as: UInt64.self))
-                if found != 0 {
-                    i &+= found.trailingZeroBitCount &>> 3
-                    break
-                }
-                i &+= 8
-            }
+            let text = UnsafeRawBufferPointer(start: start, count: end)
+            i = JSONString.special(in: text, from: i, orMultibyte: true)
             if i >= end { throw fault(.truncated) }
             let byte = self[i]
             if byte == UInt8(ascii: "\"") {
@@ -190,23 +184,10 @@ struct JSONScanner {
                 try multibyte()
             } else if byte == UInt8(ascii: "\\") {
                 try escape()
-            } else if byte < 0x20 {
-                throw fault(.controlCharacter)
             } else {
-                i &+= 1
+                throw fault(.controlCharacter)
             }
         }
-    }
-
-    /// The high bit of each byte that is a quote, a backslash, below 0x20 or above 0x7f; exact up to the first one.
-    @inline(__always)
-    private static func special(_ word: UInt64) -> UInt64 {
-        let word = UInt64(littleEndian: word)
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let quote = (word ^ (ones &* 0x22)) &- ones
-        let backslash = (word ^ (ones &* 0x5c)) &- ones
-        let control = word &- (ones &* 0x20)
-        return (quote | backslash | control | word) & (ones &* 0x80)
     }
 
     private mutating func escape() throws(JSONFault) {

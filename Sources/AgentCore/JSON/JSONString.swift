@@ -37,13 +37,17 @@ public enum JSONString {
         special(in: raw, from: 0) < raw.count
     }
 
-    /// Where, from `start` on, the first quote, backslash or control character is; the count of bytes where there is
-    /// none.
+    /// Where, from `start` on, the first quote, backslash or control character is, or a byte of a character above
+    /// U+007F where those are looked for too; the count of bytes where there is none.
     ///
     /// Eight bytes a step: most bytes of an event are inside of its strings.
     @inlinable
     @inline(__always)
-    public static func special(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+    public static func special(
+        in bytes: UnsafeRawBufferPointer,
+        from start: Int,
+        orMultibyte: Bool = false
+    ) -> Int {
         let ones: UInt64 = 0x0101_0101_0101_0101
         var i = start
         while i &+ 8 <= bytes.count {
@@ -52,13 +56,14 @@ public enum JSONString {
             let backslash = (word ^ (ones &* 0x5c)) &- ones
             let control = word &- (ones &* 0x20)
             // The high bit of each such byte; exact up to the first one, behind which a subtraction may borrow.
-            let found = (quote | backslash | control) & ~word & (ones &* 0x80)
+            let ascii = quote | backslash | control
+            let found = (orMultibyte ? ascii | word : ascii & ~word) & (ones &* 0x80)
             if found != 0 { return i &+ found.trailingZeroBitCount &>> 3 }
             i &+= 8
         }
         while i < bytes.count {
             let byte = bytes[i]
-            if byte == 0x22 || byte == 0x5c || byte < 0x20 { return i }
+            if byte == 0x22 || byte == 0x5c || byte < 0x20 || orMultibyte && byte >= 0x80 { return i }
             i &+= 1
         }
         return bytes.count

@@ -122,7 +122,8 @@ extension Writer {
 
     // MARK: Work that has to wait for the rows
 
-    /// Keeps back what deletes rows that are not in the file yet.
+    /// Keeps back what deletes rows that are not in the file yet. A settlement may be cut in two: its lower ids, by which
+    /// delivery knows it, are those that wait, so that its keys come free when all of it is done.
     func holdBack(_ work: inout Work) {
         guard !ledger.carryOvers.isEmpty, !work.settlements.isEmpty || !work.letters.isEmpty else { return }
         var settlements: [Settlement] = []
