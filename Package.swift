@@ -18,6 +18,7 @@ let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swi
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 
 /// One module, its folder named like it, with the settings every module shares.
@@ -40,14 +41,17 @@ let package = Package(
         .executable(name: "agentctl", targets: ["agentctl"]),
         .executable(name: "kinesis-local", targets: ["kinesis-local"]),
         .executable(name: "agent-bench", targets: ["agent-bench"]),
+        // A Kinesis on loopback, for the tests of other packages.
+        .library(name: "KinesisLocal", targets: ["KinesisLocal"]),
     ],
+    // Exact versions: what holds other people's data is built the same everywhere.
     dependencies: [
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
     ],
     targets: [
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -56,7 +60,7 @@ let package = Package(
 
         module("AgentCore", [deque, heap]),
         module("AgentQueue", ["AgentCore", "CSQLite"]),
-        module("AgentKinesis", ["AgentCore", "CCurl"]),
+        module("AgentKinesis", ["AgentCore", "CCurl", crypto]),
         module("AgentIngest", ["AgentCore", nioCore, nioPosix]),
         module("AgentControl", ["AgentCore"]),
         module("AgentSystemd", ["AgentCore", "CSystemd"]),
@@ -69,7 +73,7 @@ let package = Package(
         ),
         module(
             "KinesisLocal",
-            ["AgentCore", nioCore, nioPosix, nioHTTP1, .product(name: "Crypto", package: "swift-crypto")]
+            ["AgentCore", nioCore, nioPosix, nioHTTP1, crypto]
         ),
 
         program("agentd", ["AgentRuntime", arguments]),
@@ -80,7 +84,7 @@ let package = Package(
         tests("AgentCoreTests", ["AgentCore"]),
         tests("AgentQueueTests", ["AgentQueue", "AgentCore", "CSQLite"]),
         tests("AgentKinesisTests", ["AgentKinesis", "AgentCore"]),
-        tests("AgentIngestTests", ["AgentIngest", "AgentCore", nioCore, nioPosix, nioEmbedded]),
+        tests("AgentIngestTests", ["AgentIngest", "AgentCore", nioCore, nioPosix, nioEmbedded, nioHTTP1]),
         tests("AgentControlTests", ["AgentControl", "AgentCore"]),
         tests("AgentSystemdTests", ["AgentSystemd"]),
         tests("AgentRuntimeTests", ["AgentRuntime", "AgentCore"]),

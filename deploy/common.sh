@@ -12,7 +12,13 @@ need_packages() {
     [ ${#missing[@]} -eq 0 ] && return
     say "Installing ${missing[*]}"
     local run=()
-    [ "$(id -u)" -eq 0 ] || run=(sudo)
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || {
+            echo "Only root may install them: apt-get install ${missing[*]}" >&2
+            return 1
+        }
+        run=(sudo)
+    fi
     "${run[@]}" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive "${run[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import AgentCore
 internal import FoundationEssentials
 
 // What agentd and agentctl say to each other over the control socket.
@@ -12,9 +13,9 @@ internal import FoundationEssentials
 //
 // - Names are snake_case with their units, as in agentctl's --json output, which prints the answers as they are.
 // - Keys are only ever added within a version. What a reader does not know, it ignores.
-// - A request is at most 16 MiB; the socket is for operators, so an answer has no bound but what the request asks for.
+// - A request is at most 16 MiB, and its numbers are within ControlLimits; an answer is as long as what it was asked for.
 // - Who may connect is decided by the socket file's owner, group and mode.
-// - Closing the connection abandons the answer, not what was asked for: a flush goes on.
+// - Closing the connection abandons the answer, not what was asked for; only the wait of a flush ends with it.
 enum ControlProtocol {
     static let version = 1
     static let maxRequestBytes = 16 << 20
@@ -33,38 +34,16 @@ enum ControlProtocol {
         }
     }
 
-    static func decodeRequest(_ line: [UInt8]) throws(ControlError) -> ControlRequest {
-        let data = Data(line)
-        guard let head = try? decoder.decode(Head.self, from: data) else {
-            throw ControlError(.badRequest, "This is not a line of agentctl's protocol.")
+    /// The answer to `status`, of which there may be thousands of streams: see ``JSONWriter``.
+    static func encode(status answer: Result<StatusReport, ControlError>) -> [UInt8] {
+        guard case .success(let report) = answer else { return encode(answer) }
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.name("ok")
+            report.write(to: &writer)
+            writer.member("v", version)
         }
-        guard head.v == version else {
-            throw ControlError(
-                .badRequest,
-                "Version \(head.v) was asked for, and this agentd speaks version \(version)."
-            )
-        }
-        guard let verb = Verb(rawValue: head.verb) else {
-            throw ControlError(.badRequest, "This agentd does not know the verb '\(head.verb)'; it may be older.")
-        }
-        func with<Arguments: Decodable>(_: Arguments.Type = Arguments.self) throws(ControlError) -> Arguments {
-            do {
-                return try decoder.decode(Body<Arguments>.self, from: data).with
-            } catch {
-                throw ControlError(.badRequest, "The arguments of '\(head.verb)' are malformed.")
-            }
-        }
-        return switch verb {
-        case .status: .status
-        case .peek: .peek(try with())
-        case .send: .send(try with())
-        case .flush: .flush(try with())
-        case .pause: .pause(try with(StreamArgument.self).stream)
-        case .resume: .resume(try with(StreamArgument.self).stream)
-        case .deadLetters: .deadLetters(try with())
-        case .deadLetter: .deadLetter(id: try with(IDArgument.self).id)
-        case .requeue: .requeue(try with())
-        }
+        return writer.bytes + [UInt8(ascii: "\n")]
     }
 
     static func encode(_ answer: Result<some Encodable, ControlError>) -> [UInt8] {
@@ -85,20 +64,37 @@ enum ControlProtocol {
         return .success(try decoder.decode(Success<Value>.self, from: data).ok)
     }
 
+    /// Whether a line is what the ingest socket says of one that is no event.
+    static func isOfIngest(_ line: [UInt8]) -> Bool {
+        struct Refusal: Decodable {
+            let line: Int
+            let error: String
+        }
+        return line.starts(with: Array("HTTP/1.".utf8)) || (try? decoder.decode(Refusal.self, from: Data(line))) != nil
+    }
+
+    /// What is wrong with an answer, in words.
+    static func reason(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "\(error)" }
+        func place(_ context: DecodingError.Context, _ last: [any CodingKey] = []) -> String {
+            let path = (context.codingPath + last).map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }
+            return path.isEmpty ? "it" : "'\(path.joined(separator: "."))'"
+        }
+        return switch error {
+        case .keyNotFound(let key, let context): "\(place(context, [key])) is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            "\(place(context)) is not as it should be"
+        @unknown default: "\(error)"
+        }
+    }
+
     // MARK: Lines
 
-    private enum Verb: String, Encodable {
+    enum Verb: String, Encodable {
         case status, peek, send, flush, pause, resume, requeue
         case deadLetters = "dead_letters"
         case deadLetter = "dead_letter"
     }
-
-    private struct Head: Decodable {
-        let v: Int
-        let verb: String
-    }
-
-    private struct Body<Arguments: Decodable>: Decodable { let with: Arguments }
 
     private struct Request<Arguments: Encodable>: Encodable {
         var v = version
@@ -116,9 +112,9 @@ enum ControlProtocol {
         let error: ControlError
     }
 
-    private struct Nothing: Codable {}
-    private struct StreamArgument: Codable { let stream: StreamReference }
-    private struct IDArgument: Codable { let id: Int64 }
+    private struct Nothing: Encodable {}
+    private struct StreamArgument: Encodable { let stream: StreamReference }
+    private struct IDArgument: Encodable { let id: Int64 }
 
     private static func line(_ value: some Encodable) throws -> [UInt8] {
         [UInt8](try encoder.encode(value)) + [UInt8(ascii: "\n")]
@@ -141,7 +137,8 @@ enum ControlProtocol {
 extension ControlProtocol.Success: Encodable where Value: Encodable {}
 extension ControlProtocol.Success: Decodable where Value: Decodable {}
 
-/// The JSON that `agentctl --json` prints, with the names of the protocol, in a stable order.
+/// The JSON that `agentctl --json` prints, with the names of the protocol, in a stable order. What a terminal would act
+/// on is written as escapes.
 ///
 /// - Parameter pretty: over several lines; otherwise all on one.
 public func controlJSON(_ value: some Encodable, pretty: Bool) throws -> String {
@@ -149,5 +146,5 @@ public func controlJSON(_ value: some Encodable, pretty: Bool) throws -> String 
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     if pretty { encoder.outputFormatting.insert(.prettyPrinted) }
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
+    return SafeText.json(String(decoding: try encoder.encode(value), as: UTF8.self))
 }

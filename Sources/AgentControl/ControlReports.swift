@@ -88,13 +88,47 @@ public struct PauseReport: Sendable, Equatable, Codable {
     }
 }
 
-public struct RequeueReport: Sendable, Equatable, Codable {
+/// What one step of a requeue did.
+public struct RequeueStep: Sendable, Equatable, Codable {
     /// Requeued, or found by a dry run.
-    public let events: Int
-    public let bytes: Int
+    public var events = 0
+    /// Their data and keys.
+    public var bytes = 0
+    /// Ids that are not, or no longer, dead letters'.
+    public var missing = 0
+    /// Where the next step goes on: ``RequeueRequest/after`` and ``RequeueRequest/through``. `nil`: there is none.
+    public var next: Range?
+    /// Why it ended early, with dead letters left: a sentence.
+    public var stoppedBecause: String?
 
-    public init(events: Int, bytes: Int) {
-        self.events = events
-        self.bytes = bytes
+    public struct Range: Sendable, Equatable, Codable {
+        public let after: Int64
+        public let through: Int64
+
+        public init(after: Int64, through: Int64) {
+            self.after = after
+            self.through = through
+        }
+    }
+
+    public init() {}
+}
+
+/// What a requeue did, all steps together.
+public struct RequeueReport: Sendable, Equatable, Encodable {
+    /// Requeued, or found by a dry run.
+    public var events = 0
+    /// Their data and keys.
+    public var bytes = 0
+    /// Ids that are not, or no longer, dead letters'.
+    public var missing = 0
+    /// Why it ended early, with dead letters left: a sentence.
+    @ExplicitNull public var stoppedBecause: String?
+
+    mutating func add(_ step: RequeueStep) {
+        events += step.events
+        bytes += step.bytes
+        missing += step.missing
+        stoppedBecause = step.stoppedBecause.map { SafeText.line($0) }
     }
 }

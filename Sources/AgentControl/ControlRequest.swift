@@ -25,11 +25,11 @@ public struct StreamReference: Sendable, Hashable, Codable, CustomStringConverti
         self.region = region
     }
 
-    /// - Returns: `nil` where the name is not one that a stream can have, or the region is empty.
+    /// - Returns: `nil` where the name is not one that a stream can have, or the region not one that AWS can have.
     public init?(_ text: String) {
         let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
         guard KinesisLimits.isStreamName(parts[0]) else { return nil }
-        if parts.count == 2, parts[1].isEmpty { return nil }
+        if parts.count == 2, !Region.isWellFormed(parts[1]) { return nil }
         self.init(name: String(parts[0]), region: parts.count == 2 ? String(parts[1]) : nil)
     }
 
@@ -50,7 +50,7 @@ public struct StreamReference: Sendable, Hashable, Codable, CustomStringConverti
 }
 
 /// Queued events in the order of their ids, without taking them out.
-public struct PeekRequest: Sendable, Codable {
+public struct PeekRequest: Sendable, Encodable {
     public let stream: StreamReference
     /// Only events with larger ids.
     public let after: Int64
@@ -58,7 +58,12 @@ public struct PeekRequest: Sendable, Codable {
     public let limit: Int
     public let maxBytes: Int
 
-    public init(stream: StreamReference, after: Int64 = 0, limit: Int, maxBytes: Int = 4 << 20) {
+    public init(
+        stream: StreamReference,
+        after: Int64 = 0,
+        limit: Int,
+        maxBytes: Int = ControlLimits.pageBytes.upperBound
+    ) {
         self.stream = stream
         self.after = after
         self.limit = limit
@@ -85,8 +90,8 @@ public struct SendRequest: Sendable {
 }
 
 /// Send without linger, and wait until the queue is empty.
-public struct FlushRequest: Sendable, Codable {
-    /// 0: only look.
+public struct FlushRequest: Sendable, Encodable {
+    /// 0: only look. See ``ControlLimits/timeoutSeconds``.
     public let timeoutSeconds: Double
 
     public init(timeoutSeconds: Double) {
@@ -95,7 +100,7 @@ public struct FlushRequest: Sendable, Codable {
 }
 
 /// Dead letters in the order of their ids.
-public struct DeadLetterQuery: Sendable, Codable {
+public struct DeadLetterQuery: Sendable, Encodable {
     /// `nil`: of all streams.
     public let stream: StreamReference?
     /// Only those with larger ids.
@@ -104,7 +109,12 @@ public struct DeadLetterQuery: Sendable, Codable {
     /// At most so many bytes of data, but at least one dead letter where there is one.
     public let maxBytes: Int
 
-    public init(stream: StreamReference?, after: Int64 = 0, limit: Int, maxBytes: Int = 4 << 20) {
+    public init(
+        stream: StreamReference?,
+        after: Int64 = 0,
+        limit: Int,
+        maxBytes: Int = ControlLimits.pageBytes.upperBound
+    ) {
         self.stream = stream
         self.after = after
         self.limit = limit
@@ -112,9 +122,10 @@ public struct DeadLetterQuery: Sendable, Codable {
     }
 }
 
-/// Dead letters to be queued again, with new ids, at the tail.
-public struct RequeueRequest: Sendable, Codable {
-    public enum Which: Sendable, Codable {
+/// Dead letters to be queued again, with new ids, at the tail: one step of it, which is short.
+public struct RequeueRequest: Sendable, Encodable {
+    public enum Which: Sendable, Encodable {
+        /// At most ``ControlLimits/idsPerRequest``.
         case ids([Int64])
         case stream(StreamReference)
     }
@@ -122,9 +133,16 @@ public struct RequeueRequest: Sendable, Codable {
     public let which: Which
     /// Only count what would be requeued.
     public let dryRun: Bool
+    /// Of a stream: only those with larger ids, from where the step before ended.
+    public let after: Int64
+    /// Of a stream: only those with ids up to this, so that letters which come back meanwhile are left alone. 0: what
+    /// there is now.
+    public let through: Int64
 
-    public init(_ which: Which, dryRun: Bool) {
+    public init(_ which: Which, dryRun: Bool, after: Int64 = 0, through: Int64 = 0) {
         self.which = which
         self.dryRun = dryRun
+        self.after = after
+        self.through = through
     }
 }

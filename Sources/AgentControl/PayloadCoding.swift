@@ -63,7 +63,7 @@ extension DeadLetterReport: Codable {
     }
 }
 
-extension SendRequest: Codable {
+extension SendRequest: Encodable {
     private enum CodingKeys: String, CodingKey {
         case stream, partitionKey, eventsBase64, json
     }
@@ -75,14 +75,6 @@ extension SendRequest: Codable {
         try container.encode(partitionKey, forKey: .partitionKey)
         try container.encode(events.map(base64), forKey: .eventsBase64)
         try container.encode(isJSON, forKey: .json)
-    }
-
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        stream = try container.decode(StreamReference.self, forKey: .stream)
-        partitionKey = try container.decode(String.self, forKey: .partitionKey)
-        events = try container.decode([String].self, forKey: .eventsBase64).map { try payload(base64: $0, decoder) }
-        isJSON = try container.decode(Bool.self, forKey: .json)
     }
 }
 

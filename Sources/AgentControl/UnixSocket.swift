@@ -42,7 +42,7 @@ enum UnixSocket {
                 // Not being allowed to leaves the file to the agent's own group: less access, not more.
                 _ = chown(path, uid_t.max, group.pointee.gr_gid)
             }
-            guard Glibc.listen(descriptor, 64) == 0 else { throw .system(call: "listen", path: path, errno: errno) }
+            guard Glibc.listen(descriptor, 256) == 0 else { throw .system(call: "listen", path: path, errno: errno) }
             setNonBlocking(descriptor)
             return descriptor
         } catch {

@@ -4,7 +4,7 @@
 public enum IngestError: Error, Hashable, Sendable {
     /// `listen.http` is not `host:port`.
     case invalidAddress(String)
-    /// The address could not be listened on.
+    /// The address could not be listened on. `reason` says what to do, and has no full stop at its end.
     case listen(address: String, reason: String)
     /// Another process answers on the socket.
     case socketInUse(path: String)
@@ -22,7 +22,7 @@ extension IngestError: CustomStringConvertible {
         case .invalidAddress(let text):
             "listen.http = \"\(text)\" is not an address and a port. Write it like \"127.0.0.1:8077\" or \"[::1]:8077\"."
         case .listen(let address, let reason):
-            "Cannot listen on \(address): \(reason). Free the address, or choose another one."
+            "Cannot listen on \(address): \(reason)."
         case .socketInUse(let path):
             "Another process answers on \(path). Stop it, or set another listen.socket."
         case .notASocket(let path):

@@ -19,9 +19,11 @@ internal import Synchronization
 // What holds at all times:
 // - A reply that says an event is kept is written after the queue answered `stored` for it, never before.
 // - Replies leave in the order of their requests. Lines of a connection are stored in their order.
-// - Memory: bodies and unanswered events of a loop are within its budget (one growing body may overdraw it); a
-//   connection beside that holds at most one read (64 KiB), a head (16 KiB), and 64 replies. A body is not read
-//   before its bytes are reserved, and no request is begun while nothing is left.
+// - Memory: what clients have begun, and what is with the queue, is within the budget of its loop, whatever heads
+//   announce: see `ByteBudget`, and `IngestLoop+Memory` for who gives way. Requests that are small always find room.
+//   Nothing is built of a body, and no head is looked at, before it is known that there is room for what comes of it.
+// - No connection keeps the others waiting: it is read once, and a bounded number of its requests or lines is looked
+//   at, before the next one has its turn.
 // - Heads are parsed here, strictly and in place, and replies are sent past the channel's queue of writes. So a small
 //   request was measured to cost the event loop 7.4 µs, 5.3 of them in the kernel.
 // - What is doubtful about where a request ends is refused, and the connection closed: see `RequestHead`.
@@ -68,7 +70,11 @@ public final class IngestServer: Sendable {
     ///   - inherited: listening sockets that somebody opened for us, TCP or Unix, whichever each of them is. A kind
     ///     that is among them is not opened by its address. They belong to the server from here on.
     ///   - readiness: asked for every `GET /readyz`, on an event loop: must not block.
-    ///   - onFault: told when a connection could not be accepted, such as for want of file descriptors. Any thread.
+    ///   - onFault: told when a connection could not be accepted, such as for want of file descriptors, at most once
+    ///     a minute. Any thread.
+    ///   - onNotice: told of what an operator should know. Any thread; must not block.
+    ///   - stoppedWaiting: told of events, asked for with ``AppendRequest/awaitsDelivery``, whose delivery nobody waits
+    ///     for any more. On an event loop; must not block.
     /// - Throws: ``IngestError``; then nothing is listened on.
     public static func start(
         _ settings: IngestSettings,
@@ -76,7 +82,9 @@ public final class IngestServer: Sendable {
         directory: any StreamDirectory,
         inherited: [CInt] = [],
         readiness: @escaping @Sendable () -> Readiness = { .ready },
-        onFault: @escaping @Sendable (IngestError) -> Void = { _ in }
+        onFault: @escaping @Sendable (IngestError) -> Void = { _ in },
+        onNotice: @escaping @Sendable (IngestNotice) -> Void = { _ in },
+        stoppedWaiting: @escaping @Sendable ([EventID]) -> Void = { _ in }
     ) async throws -> IngestServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(settings.eventLoops, 1))
         let connections = ConnectionCount(limit: settings.maxConnections)
@@ -87,10 +95,18 @@ public final class IngestServer: Sendable {
                 directory: directory,
                 queue: queue,
                 readiness: readiness,
-                connectionClosed: { connections.leave() }
+                connectionClosed: { connections.leave($0, isSurplus: $1) },
+                stoppedWaiting: stoppedWaiting,
+                notify: onNotice
             )
         }
-        var listening = Listening(group: group, loops: loops, connections: connections, onFault: onFault)
+        var listening = Listening(
+            group: group,
+            loops: loops,
+            connections: connections,
+            onFault: onFault,
+            notify: onNotice
+        )
         do {
             try await listening.open(settings, inherited)
         } catch {

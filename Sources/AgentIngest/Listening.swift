@@ -6,10 +6,14 @@ internal import NIOPosix
 
 /// Opens the listening sockets.
 struct Listening {
+    /// Clients that may wait to be accepted, on each socket.
+    private static let backlog: CInt = 1024
+
     private let group: MultiThreadedEventLoopGroup
     private let loops: [ObjectIdentifier: IngestLoop]
     private let connections: ConnectionCount
     private let onFault: @Sendable (IngestError) -> Void
+    private let notify: @Sendable (IngestNotice) -> Void
 
     private(set) var channels: [any Channel] = []
     private(set) var socketFile: SocketFile?
@@ -20,12 +24,14 @@ struct Listening {
         group: MultiThreadedEventLoopGroup,
         loops: [IngestLoop],
         connections: ConnectionCount,
-        onFault: @escaping @Sendable (IngestError) -> Void
+        onFault: @escaping @Sendable (IngestError) -> Void,
+        notify: @escaping @Sendable (IngestNotice) -> Void
     ) {
         self.group = group
         self.loops = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
         self.connections = connections
         self.onFault = onFault
+        self.notify = notify
     }
 
     mutating func open(_ settings: IngestSettings, _ inherited: [CInt]) async throws {
@@ -33,17 +39,22 @@ struct Listening {
         if httpAddress == nil, !settings.http.isEmpty {
             guard let address = BindAddress(settings.http) else { throw IngestError.invalidAddress(settings.http) }
             do {
-                let channel = try await bootstrap(isLocal: false).bind(host: address.host, port: address.port).get()
+                let channel = try await bootstrap(.tcp).bind(host: address.host, port: address.port).get()
                 channels.append(channel)
                 httpAddress = Self.text(channel.localAddress)
             } catch {
-                throw IngestError.listen(address: settings.http, reason: "\(error)")
+                throw IngestError.listen(
+                    address: settings.http,
+                    reason: ListenFault.reason(error, port: address.port)
+                )
             }
         }
         if socketPath == nil, !settings.socketPath.isEmpty {
             let (file, descriptor) = try SocketFile.bind(settings.socketPath, mode: settings.socketMode)
             socketFile = file
-            channels.append(try await bootstrap(isLocal: true).withBoundSocket(descriptor).get())
+            channels.append(try await bootstrap(.unix).withBoundSocket(descriptor).get())
+            // NIO listens on a socket that is given to it with a backlog of its own.
+            listen(descriptor, Self.backlog)
             socketPath = settings.socketPath
         }
     }
@@ -59,8 +70,9 @@ struct Listening {
         }
         let isLocal = CInt(address.ss_family) == AF_UNIX
         do {
-            let channel = try await bootstrap(isLocal: isLocal).withBoundSocket(descriptor).get()
+            let channel = try await bootstrap(isLocal ? .unix : .tcp).withBoundSocket(descriptor).get()
             channels.append(channel)
+            listen(descriptor, Self.backlog)
             if isLocal {
                 socketPath = channel.localAddress?.pathname ?? ""
             } else {
@@ -71,56 +83,40 @@ struct Listening {
         }
     }
 
-    private func bootstrap(isLocal: Bool) -> ServerBootstrap {
-        let (loops, connections, onFault) = (loops, connections, onFault)
+    private func bootstrap(_ door: Door) -> ServerBootstrap {
+        let (loops, connections, onFault, notify) = (loops, connections, onFault, notify)
         let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
-                    try channel.pipeline.syncOperations.addHandler(AcceptFaults(report: onFault))
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(report: onFault, notify: notify))
                 }
             }
             // Clients half-close after their last request, and lines end that way.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 4096, maximum: 64 << 10)
-            )
+            // One read, then the others have their turn.
+            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else { return }
-                    let admission = connections.enter()
-                    guard admission != .none else { throw IngestError.accept(reason: "too many connections") }
-                    let connection = Connection(loop: loop, isLocal: isLocal, isSurplus: admission == .surplus)
+                    let isSurplus = try loop.admit(door, connections)
                     do {
+                        try channel.syncOptions?.setOption(.recvAllocator, value: ReadBufferAllocator(loop.readBuffer))
+                        let connection = Connection(loop: loop, door: door, isSurplus: isSurplus)
                         try channel.pipeline.syncOperations.addHandler(connection)
                     } catch {
-                        connections.leave()
+                        connections.leave(door, isSurplus: isSurplus)
                         throw error
                     }
                 }
             }
-        if isLocal { return bootstrap }
+        if door == .unix { return bootstrap }
         return bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
     }
 
     private static func text(_ address: SocketAddress?) -> String? {
         guard let address, let host = address.ipAddress, let port = address.port else { return nil }
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    }
-}
-
-/// Reports why connections could not be accepted.
-private final class AcceptFaults: ChannelInboundHandler {
-    typealias InboundIn = Channel
-
-    private let report: @Sendable (IngestError) -> Void
-
-    init(report: @escaping @Sendable (IngestError) -> Void) { self.report = report }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        report(.accept(reason: "\(error)"))
     }
 }

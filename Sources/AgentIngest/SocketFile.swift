@@ -76,6 +76,6 @@ struct SocketFile: Sendable {
     }
 
     private static func fault(_ path: String) -> IngestError {
-        .listen(address: path, reason: String(cString: strerror(errno)))
+        .listen(address: path, reason: ListenFault.reason(errno: errno))
     }
 }

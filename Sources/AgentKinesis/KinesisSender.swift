@@ -2,13 +2,14 @@
 
 // Records on their way to Kinesis.
 //
-// A request is PutRecords in the JSON 1.1 protocol: POST /, the operation in X-Amz-Target, base64 data, AWS Signature
-// Version 4 over headers and body. What can become of it, in the order in which it can:
+// A request is PutRecords or PutRecord in the JSON 1.1 protocol: POST /, the operation in X-Amz-Target, base64 data, AWS
+// Signature Version 4 over headers and body. What can become of it, in the order in which it can:
 //
-//   no credentials            nothing is sent, and the failure says what was looked at
+//   no credentials            nothing is sent, and the failure says what was looked at; they are not waited for
 //   no connection             nothing was sent
 //   cut off, or no answer     the records may be stored
-//   an error status           the error's name and text, from header and body
+//   an error status           the error's name and text, from header and body; without a request id and a name it is
+//                             not Kinesis that answered, and says nothing of the records
 //   200                       an outcome for each record, if there is exactly one entry for each; else they may be
 //                             stored
 //
@@ -26,195 +27,84 @@ public final class KinesisSender: RecordSender {
     public let cancellation = SendCancellation()
 
     private let settings: KinesisSettings
-    private let providers: @Sendable (_ account: String) -> any CredentialProvider
-    private let clock: ClockOffset
+    private let providers: @Sendable (Destination) -> any CredentialProvider
+    private let clocks: EndpointClocks
     private var exchange: HTTPExchange?
-    private var body = PutRecordsBody()
-    /// What the handle's options and headers were last set for; `nil` where they hold for one request only.
-    private var prepared: Target?
-
-    private struct Target: Equatable {
-        let url: String
-        let region: String
-        let credentials: Credentials
-    }
+    private var caFile: FileWatch
+    private var body = RequestBody()
+    /// Of the last request, and mostly of the next one too.
+    private var envelope: RequestEnvelope?
 
     /// - Parameters:
-    ///   - providers: The credentials of an account, by ``Destination/account``. Called for each request.
-    ///   - clock: Shared by all senders.
+    ///   - providers: Who has the credentials that requests to a destination are signed with. Called for each request.
+    ///   - clocks: Shared by all senders.
     public init(
         settings: KinesisSettings,
-        clock: ClockOffset,
-        providers: @escaping @Sendable (_ account: String) -> any CredentialProvider
+        clocks: EndpointClocks,
+        providers: @escaping @Sendable (Destination) -> any CredentialProvider
     ) {
         self.settings = settings
-        self.clock = clock
+        self.clocks = clocks
         self.providers = providers
+        caFile = FileWatch(settings.caFile)
     }
 
     /// Blocks for up to ``KinesisSettings/requestTimeout``.
     public func send(_ request: OutgoingRequest) -> SendOutcome {
-        let provider = providers(request.destination.account)
+        let (url, region) = (settings.endpoint(request.destination), request.destination.region)
+        guard !url.isEmpty, Region.isWellFormed(region) else {
+            let message = "There is no endpoint for the region '\(Redaction(secrets: []).clean(region))'."
+            return .failed(SendFailure(kind: .connect, code: "invalid_region", message: message))
+        }
+        let clock = envelope.flatMap { $0.url == url ? $0.clock : nil } ?? clocks.clock(of: url)
+        let time = clock.correctedTime() ?? .now()
+        let provider = providers(request.destination)
         let credentials: Credentials
         do throws(CredentialError) {
-            credentials = try provider.credentials(now: clock.correctedTime() ?? .now())
+            credentials = try provider.credentials()
         } catch {
-            return .failed(SendFailure(kind: .noCredentials, code: error.code, message: error.description))
+            return .failed(error.failure)
         }
-        if cancellation.isCancelled { return .failed(Self.cancelled) }
+        if cancellation.isCancelled { return .failed(.cancelled) }
+        if caFile.hasChanged(at: .sinceBoot()) { exchange = nil }
         guard let exchange = exchange ?? HTTPExchange(settings, cancellation: cancellation) else {
             return .failed(SendFailure(kind: .connect, message: "libcurl could not be started: out of memory"))
         }
         self.exchange = exchange
 
-        let target = Target(
-            url: settings.endpoint(request.destination),
-            region: request.destination.region,
-            credentials: credentials
-        )
+        let envelope = envelope(url, region, credentials, clock)
         body.write(request)
-        prepare(exchange, for: target)
+        exchange.setURL(url)
+        exchange.setHeaders(envelope.headers(of: request.operation, signing: body.bytes, at: time))
         let ending = exchange.perform(body.bytes)
+        let outcome = FinishedAttempt(
+            request: request,
+            body: body.bytes,
+            envelope: envelope,
+            signedAt: time,
+            exchange: exchange,
+            ending: ending
+        ).outcome(clocks: clocks)
         body.releaseExcess()
-        learnClock(from: exchange)
+        if case .failed(let failure) = outcome, Disposition(failure) == .identity { provider.invalidate(credentials) }
+        if case .unusable = ending { self.exchange = nil }
+        return outcome
+    }
 
-        if case .answered = ending, exchange.status == 200 {
-            return outcomes(exchange, records: request.records.count)
+    private func envelope(
+        _ url: String,
+        _ region: String,
+        _ credentials: Credentials,
+        _ clock: ClockOffset
+    ) -> RequestEnvelope {
+        if let envelope, envelope.url == url, envelope.region == region, envelope.credentials == credentials {
+            return envelope
         }
-        let failure = failure(exchange, ending, target)
-        if Disposition(failure) == .identity { provider.invalidate(credentials) }
-        if case .unusable = ending {
-            self.exchange = nil
-            prepared = nil
-        }
-        return .failed(failure)
+        let new = RequestEnvelope(url: url, region: region, credentials: credentials, clock: clock)
+        envelope = new
+        return new
     }
 }
 
 @available(*, unavailable)
 extension KinesisSender: Sendable {}
-
-// Before the request.
-extension KinesisSender {
-    private static let service = "kinesis"
-    private static let contentType = "application/x-amz-json-1.1"
-    private static let operation = "Kinesis_20131202.PutRecords"
-
-    private func prepare(_ exchange: HTTPExchange, for target: Target) {
-        if let time = clock.correctedTime() {
-            exchange.set(CURLOPT_URL, target.url)
-            exchange.setHeaders(HeaderList(signedHeaders(target, time)))
-            prepared = nil
-        } else if prepared != target {
-            exchange.set(CURLOPT_URL, target.url)
-            exchange.set(CURLOPT_AWS_SIGV4, "aws:amz:\(target.region):\(Self.service)")
-            exchange.set(CURLOPT_USERNAME, target.credentials.accessKeyID)
-            exchange.set(CURLOPT_PASSWORD, target.credentials.secretAccessKey)
-            exchange.setHeaders(HeaderList(Self.headers(target)))
-            prepared = target
-        }
-    }
-
-    /// In the order of their names, as a signature lists them.
-    private static func headers(_ target: Target) -> [(name: String, value: String)] {
-        var headers = [("content-type", contentType)]
-        if !target.credentials.sessionToken.isEmpty {
-            headers.append(("x-amz-security-token", target.credentials.sessionToken))
-        }
-        headers.append(("x-amz-target", operation))
-        return headers
-    }
-
-    /// All headers of a request signed for another time than the machine's. With Authorization among them, libcurl
-    /// does not sign.
-    private func signedHeaders(_ target: Target, _ time: WallTime) -> [(name: String, value: String)] {
-        let endpoint = EndpointURL(target.url)
-        var headers = Self.headers(target)
-        headers.insert(("host", endpoint.host), at: 1)
-        headers.insert(("x-amz-date", time.basicISO8601), at: 2)
-        let signer = RequestSigner(region: target.region, service: Self.service, credentials: target.credentials)
-        let authorization = signer.authorization(path: endpoint.path, headers: headers, body: body.bytes, time: time)
-        return headers + [("authorization", authorization)]
-    }
-}
-
-// After it.
-extension KinesisSender {
-    private func outcomes(_ exchange: HTTPExchange, records: Int) -> SendOutcome {
-        do throws(MalformedAnswer) {
-            return .answered(try PutRecordsAnswer.outcomes(of: exchange.body, records: records))
-        } catch {
-            let message = "the answer cannot be understood: \(error.what) (at byte \(error.offset))"
-            return .failed(SendFailure(kind: .unintelligible, status: 200, message: message))
-        }
-    }
-
-    private static let cancelled = SendFailure(kind: .transport, message: "the request was cancelled")
-
-    private func failure(_ exchange: HTTPExchange, _ ending: HTTPExchange.Ending, _ target: Target) -> SendFailure {
-        switch ending {
-        case .answered:
-            return errorAnswer(exchange)
-        case .failed(let mayBeSent, let reason):
-            return SendFailure(kind: mayBeSent ? .transport : .connect, message: "\(target.url): \(reason)")
-        case .unusable(let reason):
-            return SendFailure(kind: .connect, message: "\(target.url): \(reason)")
-        case .cancelled:
-            return Self.cancelled
-        case .answerTooLong:
-            let message = "\(target.url) answered more than \(HTTPExchange.largestAnswer >> 20) MiB"
-            let kind: SendFailure.Kind = exchange.status == 200 ? .unintelligible : .response
-            return SendFailure(kind: kind, status: exchange.status, message: message)
-        }
-    }
-
-    private func errorAnswer(_ exchange: HTTPExchange) -> SendFailure {
-        let answer = ErrorAnswer(
-            status: exchange.status,
-            errorType: exchange.header("x-amzn-errortype"),
-            contentType: exchange.header("content-type"),
-            body: exchange.body
-        )
-        return SendFailure(
-            kind: .response,
-            status: exchange.status,
-            code: answer.code,
-            message: answer.message,
-            retryAfter: exchange.retryAfter
-        )
-    }
-
-    /// Only an answer with a request id is the service's own: a proxy's or a portal's date says nothing of Kinesis.
-    private func learnClock(from exchange: HTTPExchange) {
-        guard exchange.status != 0, exchange.header("x-amzn-requestid") != nil, let date = exchange.header("date")
-        else { return }
-        let seconds = curl_getdate(date, nil)
-        if seconds > 0 { clock.learn(WallTime(seconds: Int64(seconds))) }
-    }
-}
-
-extension HTTPExchange {
-    /// `x-amz-retry-after` in milliseconds, or a proxy's `retry-after` in seconds; an hour at most.
-    fileprivate var retryAfter: Duration? {
-        if let text = header("x-amz-retry-after"), let milliseconds = UInt32(text) {
-            return min(.milliseconds(milliseconds), .seconds(3600))
-        }
-        if let text = header("retry-after"), let seconds = UInt32(text) {
-            return min(.seconds(seconds), .seconds(3600))
-        }
-        return nil
-    }
-}
-
-/// What a signature needs of an endpoint's URL.
-private struct EndpointURL {
-    let host: String
-    let path: String
-
-    init(_ url: String) {
-        let rest = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
-        let end = rest.firstIndex(of: "/") ?? rest.endIndex
-        host = String(rest[..<end])
-        path = end == rest.endIndex ? "/" : String(rest[end...])
-    }
-}

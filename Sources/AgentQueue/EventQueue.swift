@@ -49,14 +49,21 @@ public final class EventQueue: EventAppending {
 
     /// Opens the queue, or makes it. Takes as long for a full queue as for an empty one.
     ///
-    /// A damaged file is moved aside, and what can be read of it is carried over while the queue is used: until then,
+    /// Folders that are missing are made. A file of another application is left as it is, and refused. A damaged file of
+    /// the agent's is moved aside, and what can be read of it is carried over while the queue is used: until then,
     /// loads of those destinations fail. One process at a time.
     public static func open(
         _ settings: QueueSettings,
         clocks: QueueClocks = .system,
         observer: (any QueueObserver)? = nil
     ) throws(QueueError) -> EventQueue {
+        var settings = settings
+        settings.path = try QueuePlace.resolve(settings.path)
+        try QueuePlace.makeFolder(of: settings.path)
+        try QueuePlace.checkKinds(settings.path)
+        try Ownership.check(settings.path)
         let lock = try QueueLock(queuePath: settings.path)
+        QueuePlace.closeToOthers(settings.path, observer)
         if let kind = riskyFileSystem(at: folder(of: settings.path)) {
             observer?.noticed(.riskyFileSystem(path: settings.path, kind: kind))
         }
@@ -108,7 +115,7 @@ public final class EventQueue: EventAppending {
         _ id: DestinationID,
         reply: @escaping @Sendable (Result<Int, QueueError>) -> Void
     ) {
-        carryOut(.setPaused(isPaused, id), reply: reply)
+        carryOut(.setPaused(isPaused, id)) { result in reply(result.map(\.count)) }
     }
 
     /// Takes over what may change while the agent runs: all but the path.
@@ -122,7 +129,7 @@ public final class EventQueue: EventAppending {
     public func append(_ requests: [AppendRequest]) {
         guard !requests.isEmpty else { return }
         writer.add({ $0.requests += requests }) {
-            writer.queue.async { Answers.refuse(requests, .stopping) }
+            writer.queue.async { [writer] in writer.refuse(requests, [], .stopping) }
         }
     }
 
@@ -174,6 +181,9 @@ public final class EventQueue: EventAppending {
     /// Counts of one commit, the last one. They balance.
     public func snapshot() -> QueueSnapshot { published.snapshot(agentNow: writer.agentNow) }
 
+    /// The sums of ``snapshot()``, which take as long for many destinations as for one.
+    public var totals: QueueTotals { published.totals }
+
     /// The agent's own clock, in milliseconds: what events' ages are counted from.
     public var agentNowMS: Int64 { writer.agentNow }
 
@@ -187,7 +197,7 @@ public final class EventQueue: EventAppending {
         writer.queue.sync { writer.close() }
     }
 
-    func carryOut(_ action: Order.Action, reply: @escaping @Sendable (Result<Int, QueueError>) -> Void) {
+    func carryOut(_ action: Order.Action, reply: @escaping @Sendable (Result<Order.Outcome, QueueError>) -> Void) {
         writer.add({ $0.orders.append(Order(action: action, reply: reply)) }) {
             writer.queue.async { reply(.failure(.unavailable(reason: "the agent is stopping"))) }
         }

@@ -11,11 +11,17 @@ extension EventQueue {
     /// - Throws: ``QueueError/locked(path:)`` while an agent runs on it.
     public static func openCopy(of path: String, in folder: String) throws(QueueError) -> EventQueue {
         let copy = folder + "/queue.db"
+        let path = try QueuePlace.resolve(path)
+        try QueuePlace.checkKinds(path)
+        try Ownership.check(path)
+        guard FileIdentity(path) != nil else { throw .system(operation: "read", path: path, errno: ENOENT) }
         do {
             let lock = try QueueLock(queuePath: path)
             try copyFile(path, to: copy)
             if FileIdentity(path + "-wal") != nil { try copyFile(path + "-wal", to: copy + "-wal") }
             _ = consume lock
+            // It is the agent's, torn or not.
+            _ = try QueueLock(queuePath: copy)
         }
         var settings = QueueSettings(path: copy)
         settings.minFreeDisk = 0

@@ -33,6 +33,19 @@ public enum QueueNotice: Hashable, Sendable {
     /// The disk is full: no new events, deliveries go on.
     case diskFull(freeBytes: Int64)
     case diskHasRoom
+    /// `queue.max_bytes` is reached and events are turned away: those of all destinations, or of those that hold most.
+    case queueFull(usedBytes: Int64, limitBytes: Int64, isForAll: Bool)
+    case queueHasRoom
+    /// Events of just these destinations are turned away because their own shares are used up; empty: of none any more.
+    case sharesFull([FullShare])
+    /// Another program has the file locked: appends are refused, and deletes wait.
+    case fileLocked(path: String, holder: String)
+    case fileUnlocked
+    /// Another program reads the file in one long transaction, because of which the WAL grows.
+    case logPinned(path: String, bytes: Int64, holder: String)
+    case logReleased
+    /// Others may read or write a file of the queue; its mode was set to 0600, where `isMended`.
+    case looseMode(path: String, mode: UInt32, isMended: Bool)
     /// The limit of the dead letters was reached, and the oldest went.
     case deadLettersPurged(count: Int)
     /// The disk space set aside for a full disk could not be had.

@@ -42,6 +42,8 @@ public struct QueueSettings: Sendable {
     var carriesOver = true
     /// It is a copy, made to look into.
     var isCopy = false
+    /// How often, a fifth of a second each, a commit tries a file that another program has locked.
+    var lockAttempts = 15
     /// How long the disk may fail to give what is in the file before that counts as damage.
     var readPatience = Duration.seconds(30)
     /// Pages that the file may have; 0: as many as SQLite allows. For tests of a full disk.

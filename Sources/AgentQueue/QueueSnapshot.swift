@@ -31,39 +31,65 @@ public struct QueueSnapshot: Sendable {
     public let unavailable: String?
 }
 
-/// What all threads may see of the writer: set once a commit.
+/// What all threads may see of the writer: brought up to date once a commit, by what the commit changed.
 final class PublishedState: Sendable {
-    private struct State {
-        var ledger: Ledger
+    fileprivate struct State {
+        var accounts: [Ledger.Account] = []
+        var totals = QueueTotals()
+        var lastID = EventID.zero
         var maxBytes: Int64
         var isTampered = false
         var isDiskFull = false
         var unavailable: String?
-        var held: Set<DestinationID>
+        var held: Set<DestinationID> = []
     }
 
     private let state: Mutex<State>
 
-    init(_ ledger: Ledger, maxBytes: Int64) {
-        state = Mutex(State(ledger: ledger, maxBytes: maxBytes, held: ledger.held))
-    }
+    init(maxBytes: Int64) { state = Mutex(State(maxBytes: maxBytes)) }
 
     func setMaxBytes(_ maxBytes: Int64) { state.withLock { $0.maxBytes = maxBytes } }
-    func set(_ ledger: Ledger) { state.withLock { $0.ledger = ledger } }
     func setDiskFull(_ isFull: Bool) { state.withLock { $0.isDiskFull = isFull } }
     func setHeld(_ held: Set<DestinationID>) { state.withLock { $0.held = held } }
     func isHeld(_ id: DestinationID) -> Bool { state.withLock { $0.held.contains(id) } }
     func setTampered() { state.withLock { $0.isTampered = true } }
     func setUnavailable(_ reason: String?) { state.withLock { $0.unavailable = reason } }
 
+    /// Takes over all of a ledger.
+    func set(_ ledger: inout Ledger) {
+        state.withLock { state in
+            ledger.publishChanges { _, _ in }
+            state.accounts = ledger.accounts
+            state.setSums(ledger)
+            state.held = ledger.held
+        }
+    }
+
+    /// Takes over what changed in the ledger since it was taken over before.
+    func update(_ ledger: inout Ledger) {
+        state.withLock { state in
+            ledger.publishChanges { position, account in
+                if position < state.accounts.count {
+                    state.accounts[position] = account
+                } else {
+                    state.accounts.append(account)
+                }
+            }
+            state.setSums(ledger)
+        }
+    }
+
+    var totals: QueueTotals { state.withLock { $0.totals } }
+
+    /// Holds the writer up for no longer than taking a reference takes. The writer's next change copies the accounts
+    /// if this is still at it: once a snapshot, not once a commit.
     func snapshot(agentNow: Int64) -> QueueSnapshot {
         let state = state.withLock { $0 }
         func age(_ head: Ledger.Head?) -> Duration? {
             head.map { .milliseconds(max(0, agentNow - $0.acceptedMS)) }
         }
-        let accounts = state.ledger.accounts
         return QueueSnapshot(
-            streams: accounts.map {
+            streams: state.accounts.map {
                 QueueSnapshot.Stream(
                     id: $0.id,
                     destination: $0.destination,
@@ -73,13 +99,20 @@ final class PublishedState: Sendable {
                     oldestAge: age($0.head)
                 )
             },
-            totals: state.ledger.totals,
+            totals: state.totals,
             maxBytes: state.maxBytes,
-            oldestAge: accounts.compactMap { age($0.head) }.max(),
-            lastID: EventID(state.ledger.nextID.rawValue - 1),
+            oldestAge: state.accounts.lazy.compactMap { age($0.head) }.max(),
+            lastID: state.lastID,
             isTampered: state.isTampered,
             isDiskFull: state.isDiskFull,
             unavailable: state.unavailable
         )
+    }
+}
+
+extension PublishedState.State {
+    fileprivate mutating func setSums(_ ledger: Ledger) {
+        totals = ledger.totals
+        lastID = EventID(ledger.nextID.rawValue - 1)
     }
 }

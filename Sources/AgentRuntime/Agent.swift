@@ -5,7 +5,6 @@ internal import AgentIngest
 internal import AgentQueue
 internal import AgentSystemd
 internal import Dispatch
-internal import Glibc
 internal import Logging
 
 // The composition root: every part is made here, once, and handed to those that need it.
@@ -15,194 +14,158 @@ internal import Logging
 //                               └────────── settle, dead-letter ──────┘
 //   ControlServer ──▶ ControlService ──▶ queue, delivery, catalog
 //
-// Start: settings were checked before; then the queue is opened, delivery begins, sockets are opened, READY.
-// Stop: no new requests, those in progress are answered, requests to Kinesis end, settlements are committed, the queue
-// is closed. What was not delivered by then is delivered after the next start.
+// Start: settings were checked before; then the queue is opened, delivery begins, sockets are opened, READY. Whoever
+// asks for a stop meanwhile has what is open closed in the same order as later.
+// Stop: no new request to Kinesis and none from clients, those in progress are answered, requests under way end,
+// settlements are committed, the queue is closed. What was not delivered by then is delivered after the next start.
 
 /// A running agent.
-final class Agent {
+final class Agent: Sendable {
     private let settings: Settings
     private let log: Logger
-    private let condition = AgentCondition()
+    private let condition: AgentCondition
     private let store: EventQueue
     private let workers: WorkerPool
     private let delivery: DeliveryLoop
-    private let ingest: IngestServer
-    private let control: ControlServer
-    private let notifier = Notifier()
+    private let doors: Doors
+    private let heartbeat: Heartbeat
+
+    private init(
+        settings: Settings,
+        log: Logger,
+        condition: AgentCondition,
+        core: Core,
+        doors: Doors
+    ) {
+        self.settings = settings
+        self.log = log
+        self.condition = condition
+        self.doors = doors
+        (store, workers, delivery) = (core.store, core.workers, core.delivery)
+        heartbeat = Heartbeat(
+            notifier: Notifier(),
+            delivery: core.delivery,
+            store: core.store,
+            condition: condition,
+            log: log
+        )
+    }
 
     /// Opens the queue and the sockets, and begins to deliver.
     ///
-    /// - Throws: what could not be opened, and what to do about it.
-    init(settings: Settings, log: Logger) async throws {
-        self.settings = settings
-        self.log = log
+    /// - Returns: `nil` where `stop` came first; then nothing is open.
+    /// - Throws: what could not be opened, and what to do about it; then nothing is open either.
+    static func start(settings: Settings, log: Logger, stop: Latch) async throws -> Agent? {
+        if stop.isOpen { return nil }
+        let condition = AgentCondition()
+        let connections = Self.shareDescriptors(settings, condition, log)
+        try SocketFolders.prepare(
+            [("listen.socket", settings.listen.socket), ("listen.control_socket", settings.listen.controlSocket)],
+            mayMake: SocketFolders.ofDefaults
+        )
+        for warning in settings.warnings {
+            log.warning(
+                "doubtful settings",
+                metadata: ["message": "\(warning.message)", "remedy": "\(warning.remedy)"]
+            )
+            condition.raise(warning.code, warning.message, remedy: warning.remedy)
+        }
         let news = News(log: log, condition: condition)
-        let tap = QueueTap()
-        let store = try EventQueue.open(settings.queueSettings, observer: tap)
-        let wiring = KinesisWiring(settings)
-        let workers = wiring.workerPool()
-
-        var machine = DeliveryMachine(settings: wiring.deliverySettings, seed: .random(in: 0 ... .max))
-        let found = Dictionary(uniqueKeysWithValues: store.destinations().map { ($0.id, $0) })
-        for stream in settings.stream {
-            let destination = Destination(region: stream.region, stream: stream.name)
-            let id = store.destination(for: destination)
-            machine.opened(
-                id,
-                destination,
-                settings: wiring.destinationSettings(of: destination),
-                isPaused: found[id]?.isPaused ?? false,
-                lastCommitted: found[id]?.last ?? .zero
-            )
+        let core = try Core(settings: settings, news: news, log: log)
+        do {
+            if !stop.isOpen {
+                let doors = try await Doors.open(
+                    settings,
+                    connections: connections,
+                    core: core,
+                    news: news,
+                    condition: condition,
+                    log: log
+                )
+                // Wakes delivery for what was queued before.
+                core.delivery.call { _, _ in }
+                core.keepers.start(core.delivery)
+                return Agent(settings: settings, log: log, condition: condition, core: core, doors: doors)
+            }
+        } catch {
+            await blocking { core.store.close() }
+            throw error
         }
-        for left in store.destinations() {
-            machine.opened(
-                left.id,
-                left.destination,
-                settings: wiring.destinationSettings(of: left.destination),
-                isPaused: left.isPaused,
-                lastCommitted: left.last
-            )
-        }
-        let delivery = DeliveryLoop(machine: machine, store: store, workers: workers, report: news.report)
-        let catalog = StreamCatalog(
-            settings: settings,
-            store: store,
-            introduce: { id, destination in
-                delivery.call { machine, _ in
-                    machine.opened(id, destination, settings: wiring.destinationSettings(of: destination))
-                }
-            },
-            isDelivering: delivery.isDelivering
-        )
-        let flusher = Flusher(store: store, delivery: delivery)
-        tap.connect(
-            onCommit: { commit in
-                delivery.committed(commit)
-                flusher.committed()
-            },
-            onNotice: news.notice
-        )
-
-        self.store = store
-        self.workers = workers
-        self.delivery = delivery
-        ingest = try await IngestServer.start(
-            settings.ingestSettings,
-            queue: store,
-            directory: catalog,
-            readiness: { [condition] in condition.readiness },
-            onFault: { log.error("connection not accepted", metadata: ["message": "\($0)"]) }
-        )
-        let service = ControlService(
-            store: store,
-            delivery: delivery,
-            catalog: catalog,
-            flusher: flusher,
-            condition: condition
-        )
-        control = try ControlServer(path: settings.listen.controlSocket, handler: service)
-        control.start()
-        // Wakes delivery for what was queued before.
-        delivery.call { _, _ in }
+        await blocking { core.store.close() }
+        return nil
     }
 
-    /// Serves until SIGTERM or SIGINT, then stops in order.
-    func run() async {
-        let heartbeat = Heartbeat(notifier: notifier, delivery: delivery, store: store)
-        heartbeat.start()
-        notifier.ready()
-        log.notice("ready", metadata: ["queued_events": "\(store.snapshot().totals.queuedEvents)"])
-        await Self.terminationSignal()
+    /// How many connections intake may have, after this process was given what descriptors it needs.
+    private static func shareDescriptors(_ settings: Settings, _ condition: AgentCondition, _ log: Logger) -> Int {
+        let wanted = settings.listen.maxConnections
+        func plan(_ limit: DescriptorLimit) -> DescriptorPlan {
+            DescriptorPlan(
+                wanted: wanted,
+                workers: settings.delivery.workers,
+                inUse: DescriptorLimit.inUse,
+                limit: limit
+            )
+        }
+        guard let limit = DescriptorLimit.current else { return wanted }
+        var result = plan(limit)
+        if result.softLimit > limit.soft {
+            let soft = DescriptorLimit.setSoft(result.softLimit) ?? limit.soft
+            if soft < result.softLimit { result = plan(DescriptorLimit(soft: soft, hard: soft)) }
+        }
+        log.info(
+            "file descriptors shared out",
+            metadata: ["limit": "\(result.softLimit)", "connections": "\(result.connections)"]
+        )
+        guard result.connections < wanted else { return wanted }
+        let message =
+            "The limit of open files (\(result.softLimit)) leaves \(result.connections) connections to clients; "
+            + "listen.max_connections is \(wanted)."
+        let remedy = "Raise LimitNOFILE= of the unit (ulimit -Hn), or lower listen.max_connections."
+        log.warning("fewer connections than configured", metadata: ["message": "\(message)", "remedy": "\(remedy)"])
+        condition.raise("descriptors_limited", message, remedy: remedy)
+        return result.connections
+    }
+
+    /// Serves until `stop` is opened, then stops in order.
+    func run(until stop: Latch) async {
+        if !stop.isOpen {
+            heartbeat.start()
+            log.notice("ready", metadata: ["queued_events": "\(store.snapshot().totals.queuedEvents)"])
+            await stop.wait()
+        }
         await shutDown()
         heartbeat.stop()
     }
 
-    private static func terminationSignal() async {
-        let (arrivals, continuation) = AsyncStream.makeStream(of: Void.self)
-        let sources = [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { continuation.yield() }
-            source.activate()
-            return source
-        }
-        for await _ in arrivals { break }
-        for source in sources { source.cancel() }
-    }
-
     private func shutDown() async {
-        notifier.stopping()
+        let began = ContinuousClock.now
+        let schedule = StopSchedule(timeout: settings.delivery.stopTimeout)
+        let sent = Latch()
+        delivery.stop { sent.open() }
         condition.beginDraining()
+        heartbeat.stopping()
         log.notice("stopping", metadata: ["queued_events": "\(store.snapshot().totals.queuedEvents)"])
-        // The last second, or half of less, is for the commits that follow.
-        let timeout = settings.delivery.stopTimeout
-        let deadline = ContinuousClock.now + timeout - min(.seconds(1), timeout / 2)
-        await ingest.stopAccepting()
-        await ingest.drain(within: max(.milliseconds(100), deadline - .now))
-
-        if await !deliveryStops(by: deadline) {
+        async let intake: Void = doors.closeIntake(within: schedule.intake)
+        let deadline = began + schedule.requests
+        if await !sent.wait(until: deadline) {
             log.warning("requests to Kinesis cut short", metadata: ["remedy": "raise delivery.stop_timeout"])
             workers.cancelAll()
-            _ = await deliveryStops(by: deadline + .seconds(1))
+            await sent.wait(until: deadline + .seconds(1))
         }
-        await ingest.shutDown()
-        await blocking { [store] in store.close() }
-        control.stop()
+        await intake
+        await doors.ingest.shutDown()
+        await Self.blocking { [store] in store.close() }
+        doors.control.stop()
         log.notice("stopped", metadata: ["queued_events": "\(store.snapshot().totals.queuedEvents)"])
     }
 
-    /// Waits until no request is under way.
-    private func deliveryStops(by deadline: ContinuousClock.Instant) async -> Bool {
-        let (outcomes, continuation) = AsyncStream.makeStream(of: Bool.self)
-        delivery.stop { continuation.yield(true) }
-        let wait = max(.zero, deadline - .now)
-        DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(Int(wait.wholeNanoseconds))) {
-            continuation.yield(false)
-        }
-        for await outcome in outcomes { return outcome }
-        return false
-    }
-
     /// Runs what blocks on a thread that may.
-    private func blocking(_ body: @escaping @Sendable () -> Void) async {
+    private static func blocking(_ body: @escaping @Sendable () -> Void) async {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
                 body()
                 continuation.resume()
             }
         }
-    }
-}
-
-extension Settings {
-    var queueSettings: QueueSettings {
-        var result = QueueSettings(path: queue.path)
-        result.maxBytes = Int64(queue.maxBytes)
-        result.minFreeDisk = Int64(queue.minFreeDisk)
-        result.whenFull = queue.whenFull == .reject ? .reject : .dropOldest
-        result.maxAge = queue.maxAge == .zero ? nil : queue.maxAge
-        result.durability = queue.durability == .full ? .full : .normal
-        result.maxDeadLetterBytes = Int64(queue.deadLetterMaxBytes)
-        return result
-    }
-
-    var ingestSettings: IngestSettings {
-        var result = IngestSettings()
-        result.http = listen.http?.description ?? ""
-        result.socketPath = listen.socket
-        result.maxEventBytes = listen.maxEventBytes
-        result.maxRequestBytes = listen.maxRequestBytes
-        result.putWait = listen.putWait
-        result.maxConnections = listen.maxConnections
-        result.idleTimeout = listen.idleTimeout
-        result.headTimeout = min(result.headTimeout, listen.idleTimeout)
-        result.bodyTimeout = min(result.bodyTimeout, listen.idleTimeout)
-        result.memoryBytes = listen.memory
-        result.defaultStream = streams.default.isEmpty ? nil : streams.default
-        result.allowedHosts = listen.allowedHosts
-        result.allowedOrigins = listen.allowedOrigins
-        return result
     }
 }

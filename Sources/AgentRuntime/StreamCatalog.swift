@@ -23,6 +23,9 @@ final class StreamCatalog: StreamDirectory {
 
     private let state: Mutex<State>
     private let settings: Settings
+    private let listed: NameIndex
+    /// Of a listed name, the region that it is listed for first.
+    private let regions: [String: String]
     private let store: EventQueue
     /// Introduces a destination to delivery.
     private let introduce: @Sendable (DestinationID, Destination) -> Void
@@ -38,11 +41,14 @@ final class StreamCatalog: StreamDirectory {
         self.store = store
         self.introduce = introduce
         self.isDelivering = isDelivering
+        listed = NameIndex(settings.stream.lazy.map(\.name))
+        regions = Dictionary(settings.stream.map { ($0.name, $0.region) }, uniquingKeysWith: { first, _ in first })
         var state = State()
+        var limits: [DestinationID: Int64] = [:]
         for stream in settings.stream {
             let destination = Destination(region: stream.region, stream: stream.name)
             let id = store.destination(for: destination)
-            if stream.maxBytes > 0 { store.setLimit(Int64(stream.maxBytes), of: id) }
+            if stream.maxBytes > 0 { limits[id] = Int64(stream.maxBytes) }
             state.add(
                 StreamTarget(
                     id: id,
@@ -52,6 +58,7 @@ final class StreamCatalog: StreamDirectory {
                 )
             )
         }
+        store.setLimits(limits)
         // What was accepted before a restart goes on being accepted.
         if settings.streams.accept == .any {
             for queued in store.destinations() where state.target(queued.destination) == nil {
@@ -65,11 +72,21 @@ final class StreamCatalog: StreamDirectory {
         let region = region ?? settings.aws.region
         if let known = state.withLock({ $0.targets[region]?[stream] }) { return known }
         guard KinesisLimits.isStreamName(stream) else { throw .invalidName(stream) }
+        guard Region.isWellFormed(region) else { throw .invalidRegion(region, nearest: nil) }
         guard settings.streams.accept == .any else {
-            let nearest = settings.stream.isEmpty ? nil : nearestName(to: stream, among: settings.stream.map(\.name))
-            throw .notListed(stream: stream, region: region, nearest: nearest)
+            throw .notListed(stream: stream, region: region, nearest: nearest(to: stream))
+        }
+        // With an endpoint it goes there, whatever the region is called.
+        guard !settings.aws.endpoint.isEmpty || Region.isKnown(region) else {
+            throw .invalidRegion(region, nearest: nearestName(to: region, among: Region.known))
         }
         return try accept(Destination(region: region, stream: stream))
+    }
+
+    /// The listed stream that a client seems to mean; one that is listed for another region, with that.
+    private func nearest(to stream: String) -> String? {
+        if let region = regions[stream] { return "\(stream)@\(region)" }
+        return listed.nearest(to: stream)
     }
 
     func isDelivering(_ id: DestinationID) -> Bool { isDelivering(id) }

@@ -11,6 +11,8 @@ internal import Glibc
 // begins with the time and a word:
 //
 //     2026-11-22T06:41:57.042Z warning: delivery fault stream=…
+//
+// A line is made where something happens, and written by a `LogBuffer`.
 
 /// How much a line matters: the levels of syslog(3).
 public enum LogPriority: Int, Sendable, CaseIterable {
@@ -33,9 +35,9 @@ public enum LogPriority: Int, Sendable, CaseIterable {
     }
 }
 
-/// A place that takes log lines, one system call a line, so that lines of several threads do not mix.
+/// The form of log lines at a descriptor.
 public struct LogOutput: Sendable {
-    private let descriptor: Int32
+    let descriptor: Int32
     /// Whether lines get a journal's prefix rather than a time.
     public let isJournal: Bool
 
@@ -47,41 +49,14 @@ public struct LogOutput: Sendable {
         isJournal = Self.isJournal(descriptor)
     }
 
-    public func write(_ priority: LogPriority, _ text: String) {
-        var line = (isJournal ? "<\(priority.rawValue)>" : "\(Self.wallTime()) \(priority.word): ") + text + "\n"
-        line.withUTF8 { bytes in
-            // A log that cannot be written has nowhere to say so.
-            while Glibc.write(descriptor, bytes.baseAddress, bytes.count) < 0, errno == EINTR {}
-        }
+    /// A whole line, its end included. `text` is one line already.
+    public func line(_ priority: LogPriority, _ text: String) -> String {
+        (isJournal ? "<\(priority.rawValue)>" : "\(Self.wallTime()) \(priority.word): ") + text + "\n"
     }
 
-    /// `message key=value …` on one line, keys in order; values with blanks or quotes are quoted.
-    public static func text(_ message: String, _ values: [(key: String, value: String)]) -> String {
-        values.sorted { $0.key < $1.key }.reduce(into: escaped(message)) { $0 += " \($1.key)=\(quoted($1.value))" }
-    }
-
-    private static func quoted(_ value: String) -> String {
-        let needsQuotes =
-            value.isEmpty || value.unicodeScalars.contains { $0 == " " || $0 == "\"" || $0 == "=" || $0 == "\\" }
-        guard needsQuotes else { return escaped(value) }
-        return escaped(
-            value.reduce(into: "\"") { $0 += $1 == "\"" || $1 == "\\" ? "\\\($1)" : String($1) } + "\""
-        )
-    }
-
-    /// A line end would begin a line without a priority; other control characters disturb terminals.
-    private static func escaped(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
-        return text.unicodeScalars.reduce(into: "") { result, scalar in
-            switch scalar {
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case _ where scalar.properties.generalCategory == .control:
-                result += "\\u{\(String(scalar.value, radix: 16))}"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
+    /// A line for who started the program: no time, because nothing comes before it.
+    public func plainLine(_ priority: LogPriority, _ text: String) -> String {
+        (isJournal ? "<\(priority.rawValue)>" : "") + text + "\n"
     }
 
     private static func isJournal(_ descriptor: Int32) -> Bool {

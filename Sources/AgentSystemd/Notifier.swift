@@ -5,17 +5,24 @@ internal import CSystemd
 internal import Glibc
 
 /// Tells the service manager how the agent is: sd_notify(3). Does nothing where nobody asked to be told, that is
-/// without `$NOTIFY_SOCKET`. Any thread; sends one datagram, and does not wait for anybody to read it.
+/// without `$NOTIFY_SOCKET`. Any thread; sends one datagram, and never waits for anybody to read it.
+// Not by sd_notify() itself, whose socket blocks: a service manager that hangs would take the agent with it.
 public struct Notifier: Sendable {
     public enum Outcome: Sendable, Equatable {
         case sent
         /// There is no service manager that wants to know.
         case notWanted
-        /// `errno` of the attempt. Of ``Notifier/ready()`` it means that the service manager will give up waiting.
+        /// `errno` of the attempt; `EAGAIN` where messages that nobody reads are in the way: try again.
         case failed(Int32)
     }
 
-    public init() {}
+    private let path: String
+
+    /// Looks into the environment.
+    public init() { path = getenv("NOTIFY_SOCKET").map { String(cString: $0) } ?? "" }
+
+    /// Whether there is a service manager that wants to know.
+    public var isWanted: Bool { !path.isEmpty }
 
     /// The agent serves. Ends a start as well as a reload.
     @discardableResult public func ready() -> Outcome { send(["READY=1"]) }
@@ -51,13 +58,36 @@ public struct Notifier: Sendable {
     }
 
     private func send(_ fields: [String]) -> Outcome {
+        if path.isEmpty { return .notWanted }
+        guard let (address, length) = Self.address(path) else { return .failed(EINVAL) }
         let lines = fields.map { field in
             String(String.UnicodeScalarView(field.unicodeScalars.map { $0 == "\n" || $0 == "\r" ? " " : $0 }))
         }
-        return switch sd_notify(0, lines.joined(separator: "\n")) {
-        case 0: .notWanted
-        case let result where result > 0: .sent
-        case let result: .failed(-result)
+        let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(AF_UNIX, kind, 0)
+        guard descriptor >= 0 else { return .failed(errno) }
+        defer { close(descriptor) }
+        let message = Array(lines.joined(separator: "\n").utf8)
+        let sent = withUnsafePointer(to: address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                sendto(descriptor, message, message.count, Int32(MSG_NOSIGNAL), $0, length)
+            }
         }
+        return sent < 0 ? .failed(errno) : .sent
+    }
+
+    /// A path, or with `@` for its first character an abstract name.
+    private static func address(_ path: String) -> (sockaddr_un, socklen_t)? {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        var bytes = Array(path.utf8)
+        guard let first = bytes.first, bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
+        let isAbstract = first == UInt8(ascii: "@")
+        guard isAbstract || first == UInt8(ascii: "/") else { return nil }
+        if isAbstract { bytes[0] = 0 }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        // An abstract name is as long as the address says; a path ends with a zero.
+        let room = MemoryLayout<sockaddr_un>.size - MemoryLayout.size(ofValue: address.sun_path)
+        return (address, socklen_t(room + bytes.count + (isAbstract ? 0 : 1)))
     }
 }

@@ -46,9 +46,11 @@ struct APIError: Error, Equatable {
         )
     }
 
+    static let throttlingCode = "ProvisionedThroughputExceededException"
+
     static func throttled(shard: String, stream: String) -> APIError {
         APIError(
-            "ProvisionedThroughputExceededException",
+            throttlingCode,
             "Rate exceeded for shard \(shard) in stream \(stream) under account \(Account.id)."
         )
     }

@@ -79,8 +79,14 @@ enum ControlAPI {
         case ("POST", "reshard"): return try reshard(service, try decode(Resharding.self, body), now)
         case ("GET", "journal"): return try journal(service, target)
         case ("GET", "stats"):
+            // With thousands of streams, most of the answer is about them.
+            let all = target.query["streams"] == "none" ? [] : service.store.all
             var json = JSONText()
-            service.statistics.write(into: &json, streams: service.store.all, untold: service.untold.count)
+            service.statistics.write(
+                into: &json,
+                streams: target.query["stream"].map { name in all.filter { $0.name == name } } ?? all,
+                untold: service.untold.count
+            )
             return json.bytes
         case ("PUT", "access-key"):
             let key = try decode(Key.self, body)

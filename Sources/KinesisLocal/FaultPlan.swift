@@ -17,6 +17,18 @@ struct FaultPlan {
         case none
         case reset
         case slowRead(bytesPerSecond: Int)
+        /// The answer of this rule, before the body is read.
+        case status(FaultRule)
+    }
+
+    /// What of a request can be known when its head is there.
+    struct HeadView {
+        /// `nil`: none that is known.
+        let operation: Operation?
+        /// Its Content-Length.
+        var bytes = 0
+        /// Whether it waits for a `100 Continue`.
+        var expects = false
     }
 
     struct RecordView {
@@ -33,6 +45,8 @@ struct FaultPlan {
         var generator: SeededGenerator
         var matched = 0
         var fired = 0
+        /// Of a `limit`: each shard's, made when it is first asked for.
+        var limiters: [Limited: ShardLimiter] = [:]
 
         func isActive(_ now: Instant) -> Bool {
             now >= from && now < until && rule.count.map { fired < $0 } ?? true
@@ -48,6 +62,23 @@ struct FaultPlan {
             fired += 1
             return true
         }
+
+        /// Whether the limit of the record's shard has room for it.
+        mutating func admits(_ record: RecordView, of stream: String, now: Instant) -> Bool {
+            guard isActive(now) else { return true }
+            matched += 1
+            let shard = Limited(stream: stream, shard: record.shard)
+            let bytes = record.key.count + record.data.count
+            guard !limiters[shard, default: ShardLimiter(rates: rule.rates, now: now)].admit(bytes: bytes, now: now)
+            else { return true }
+            fired += 1
+            return false
+        }
+    }
+
+    private struct Limited: Hashable {
+        let stream: String
+        let shard: String
     }
 
     private let seed: UInt64
@@ -58,10 +89,11 @@ struct FaultPlan {
 
     var isEmpty: Bool { installed.isEmpty }
 
-    /// Whether any rule looks at single records, of a request or of an answer.
-    var looksAtRecords: Bool {
-        installed.contains { $0.rule.action == .failRecord || $0.rule.selectsRecords }
-    }
+    /// Whether any rule decides on records one by one.
+    var looksAtRecords: Bool { installed.contains { $0.rule.stage == .record } }
+
+    /// Whether any rule strikes requests by the records in them.
+    var selectsRecords: Bool { installed.contains { $0.rule.stage == .request && $0.rule.selectsRecords } }
 
     /// Rules with how often they matched and fired, in the order in which they were given.
     var rules: [(rule: FaultRule, id: String, matched: Int, fired: Int)] {
@@ -79,7 +111,7 @@ struct FaultPlan {
             rule: rule,
             id: id,
             from: from,
-            until: rule.action.stage == .once ? .never : rule.forMS.map { from + .milliseconds($0) } ?? .never,
+            until: rule.stage == .once ? .never : rule.forMS.map { from + .milliseconds($0) } ?? .never,
             generator: SeededGenerator(seed: rule.seed ?? seed &+ numbers &* 0x632b_e59b_d9b4_e019)
         )
         if let index = installed.firstIndex(where: { $0.id == id }) {
@@ -101,14 +133,14 @@ struct FaultPlan {
 
     /// When the next of what happens once is due; ``Instant/never`` where there is nothing.
     var nextDeed: Instant {
-        installed.lazy.filter { $0.rule.action.stage == .once && $0.fired == 0 }.map(\.from).min() ?? .never
+        installed.lazy.filter { $0.rule.stage == .once && $0.fired == 0 }.map(\.from).min() ?? .never
     }
 
     /// What is to happen now, in the order of its times. Each is given out once.
     mutating func takeDeeds(now: Instant) -> [FaultRule] {
         let due = installed.indices
             .filter {
-                installed[$0].rule.action.stage == .once && installed[$0].fired == 0 && installed[$0].from <= now
+                installed[$0].rule.stage == .once && installed[$0].fired == 0 && installed[$0].from <= now
             }
             .sorted { installed[$0].from < installed[$1].from }
         for i in due {
@@ -134,17 +166,21 @@ struct FaultPlan {
         return .seconds(offset)
     }
 
-    mutating func headArrived(_ operation: Operation?, now: Instant) -> HeadFault {
+    mutating func headArrived(_ head: HeadView, now: Instant) -> HeadFault {
         if refusesConnection(now: now) { return .reset }
-        guard let operation else { return .none }
-        for i in installed.indices where installed[i].rule.matches(operation) {
-            switch installed[i].rule.action {
+        guard let operation = head.operation else { return .none }
+        for i in installed.indices where installed[i].rule.stage == .head && installed[i].rule.matches(operation) {
+            let rule = installed[i].rule
+            guard head.bytes >= rule.minBytes ?? 0, rule.expects.map({ $0 == head.expects }) ?? true else { continue }
+            switch rule.action {
             case .resetUnread:
                 if installed[i].strikes(now) { return .reset }
             case .slowRead:
                 if installed[i].strikes(now) {
-                    return .slowRead(bytesPerSecond: installed[i].rule.bytesPerSecond ?? 1)
+                    return .slowRead(bytesPerSecond: rule.bytesPerSecond ?? 1)
                 }
+            case .status:
+                if installed[i].strikes(now) { return .status(rule) }
             default: break
             }
         }
@@ -155,13 +191,15 @@ struct FaultPlan {
     mutating func requestArrived(
         _ operation: Operation,
         stream: String,
+        bytes: Int = 0,
         records: [RecordView],
         now: Instant
     ) -> RequestFault {
         var result = RequestFault()
         for i in installed.indices {
             let rule = installed[i].rule
-            guard rule.action.stage == .request, rule.matches(operation), rule.stream.map({ $0 == stream }) ?? true,
+            guard rule.stage == .request, rule.matches(operation), rule.stream.map({ $0 == stream }) ?? true,
+                bytes >= rule.minBytes ?? 0,
                 !rule.selectsRecords || records.contains(where: { Self.matches(rule, $0) }),
                 result.rule == nil || rule.action == .delay,
                 installed[i].strikes(now)
@@ -179,10 +217,11 @@ struct FaultPlan {
         record: RecordView,
         now: Instant
     ) -> (code: String, message: String)? {
-        for i in installed.indices where installed[i].rule.action == .failRecord {
+        for i in installed.indices where installed[i].rule.stage == .record {
             let rule = installed[i].rule
             guard rule.matches(operation), rule.stream.map({ $0 == stream }) ?? true, Self.matches(rule, record),
-                installed[i].strikes(now)
+                rule.action == .limit
+                    ? !installed[i].admits(record, of: stream, now: now) : installed[i].strikes(now)
             else { continue }
             let code = rule.code ?? "ProvisionedThroughputExceededException"
             return (code, rule.message ?? Self.message(code, shard: record.shard, stream: stream))

@@ -9,7 +9,8 @@ struct FaultRule: Codable, Equatable, Sendable {
         case failRecord = "fail_record"
         /// Answers with `code`, `message` and `status`.
         case error
-        /// Answers with `status` and `body`, as a proxy in between would: no error of the service.
+        /// Answers with `status`, `body` and `headers`, as a proxy in between would: no error of the service, and
+        /// without its request id. With `unread` before the body is read.
         case status
         /// Resets the connection instead of answering.
         case reset
@@ -25,8 +26,13 @@ struct FaultRule: Codable, Equatable, Sendable {
         case truncate
         /// Answers PutRecords with `entries` entries more, or less where negative.
         case wrongCount = "wrong_count"
+        /// Answers with entries that contradict themselves or the API, in the way that `how` names.
+        case contradict
         /// Answers, and closes the connection without having said so.
         case close
+        /// A shard takes `records_per_second` and `bytes_per_second`, 0 for none, and refuses the rest as the service
+        /// does. Each shard that matches has a limit of its own; what is left out is not limited.
+        case limit
         /// Connections are reset when they are made, and at their next request. Those of the control API too, so it
         /// must end by itself; `reset_unread` with operation `*` is an outage that can be cleared.
         case refuse
@@ -44,8 +50,9 @@ struct FaultRule: Codable, Equatable, Sendable {
             switch self {
             case .refuse: .connection
             case .resetUnread, .slowRead: .head
-            case .error, .status, .reset, .hang, .delay, .garbage, .truncate, .wrongCount, .close: .request
-            case .failRecord: .record
+            case .error, .status, .reset, .hang, .delay, .garbage, .truncate, .wrongCount, .contradict, .close:
+                .request
+            case .failRecord, .limit: .record
             case .clock: .always
             case .outage, .reshard: .once
             }
@@ -53,6 +60,25 @@ struct FaultRule: Codable, Equatable, Sendable {
     }
 
     enum Stage { case connection, head, request, record, always, once }
+
+    /// How an answer contradicts itself.
+    enum Contradiction: String, Codable, Sendable {
+        /// Accepted records have an empty error code and message beside their sequence number.
+        case emptyErrorCode = "empty_error_code"
+        /// Accepted records have an error code beside their sequence number.
+        case errorCode = "error_code"
+        /// Sequence numbers are numbers of JSON.
+        case number
+        /// Entries of accepted records have no members.
+        case noMembers = "no_members"
+        /// One record more is said to have failed than entries say.
+        case failedCount = "failed_count"
+        /// The number of failed records is a text.
+        case countAsText = "count_as_text"
+    }
+
+    /// When the server asks whether it strikes.
+    var stage: Stage { action == .status && unread == true ? .head : action.stage }
 
     /// Whether it looks at the records of a request.
     var selectsRecords: Bool { shard != nil || partitionKey != nil || dataContains != nil }
@@ -69,6 +95,10 @@ struct FaultRule: Codable, Equatable, Sendable {
     var shard: String?
     var partitionKey: String?
     var dataContains: String?
+    /// Only requests whose body has so many bytes, by their Content-Length.
+    var minBytes: Int?
+    /// Only requests that wait for a `100 Continue`.
+    var expects: Bool?
 
     // How often, among what matches.
 
@@ -87,12 +117,17 @@ struct FaultRule: Codable, Equatable, Sendable {
     // What exactly.
 
     /// Whether the records are stored although the answer does not say so. Default: for `truncate`, `garbage`,
-    /// `wrong_count`, `close` and `delay` yes; for `error`, `status`, `reset` and `hang` no.
+    /// `wrong_count`, `contradict`, `close` and `delay` yes; for `error`, `status`, `reset` and `hang` no.
     var stored: Bool?
     var code: String?
     var message: String?
     var status: Int?
     var body: String?
+    /// Further headers of a `status` or `error`.
+    var headers: [String: String]?
+    /// Whether a `status` is sent as soon as the head of the request is there.
+    var unread: Bool?
+    var how: Contradiction?
     /// The answer waits so long, whatever the action.
     var delayMS: Int64?
     /// Sent in `x-amz-retry-after`.
@@ -100,6 +135,7 @@ struct FaultRule: Codable, Equatable, Sendable {
     var entries: Int?
     var offsetSeconds: Int64?
     var bytesPerSecond: Int?
+    var recordsPerSecond: Int?
     var shards: Int?
     var split: String?
     var merge: [String]?
@@ -108,7 +144,7 @@ struct FaultRule: Codable, Equatable, Sendable {
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case id, action, operation, stream, shard, probability, seed, skip, count, stored, code, message, status, body
-        case entries, shards, split, merge
+        case entries, shards, split, merge, expects, headers, unread, how
         case partitionKey = "partition_key"
         case dataContains = "data_contains"
         case afterMS = "after_ms"
@@ -117,6 +153,8 @@ struct FaultRule: Codable, Equatable, Sendable {
         case retryAfterMS = "retry_after_ms"
         case offsetSeconds = "offset_seconds"
         case bytesPerSecond = "bytes_per_second"
+        case recordsPerSecond = "records_per_second"
+        case minBytes = "min_bytes"
     }
 
     /// What is wrong with it; `nil`: nothing.
@@ -131,10 +169,14 @@ struct FaultRule: Codable, Equatable, Sendable {
         if let operation, operation != "*", Operation(rawValue: operation) == nil {
             return "operation \(operation) is not known"
         }
-        if stored == false, action == .wrongCount || action == .close || action == .delay {
+        if stored == false, action == .wrongCount || action == .contradict || action == .close || action == .delay {
             return "\(action.rawValue) gives an answer, so the records must be stored"
         }
         if let dataContains, dataContains.isEmpty { return "data_contains must not be empty" }
+        if headers != nil, action != .status, action != .error { return "headers are of status and error" }
+        if unread != nil, action != .status { return "unread is of status" }
+        if how != nil, action != .contradict { return "how is of contradict" }
+        if recordsPerSecond != nil, action != .limit { return "records_per_second is of limit" }
         switch action {
         case .error, .failRecord:
             if action == .error, code == nil { return "error needs code" }
@@ -148,6 +190,19 @@ struct FaultRule: Codable, Equatable, Sendable {
             if offsetSeconds == nil { return "clock needs offset_seconds" }
         case .slowRead:
             if bytesPerSecond ?? 0 < 1 { return "slow_read needs bytes_per_second of at least 1" }
+        case .contradict:
+            if how == nil { return "contradict needs how" }
+        case .limit:
+            if recordsPerSecond == nil, bytesPerSecond == nil {
+                return "limit needs records_per_second, bytes_per_second or both"
+            }
+            for rate in [recordsPerSecond, bytesPerSecond] where !ShardLimiter.Rates.bounds.contains(Int64(rate ?? 0)) {
+                return
+                    "records_per_second and bytes_per_second of limit are 0...\(ShardLimiter.Rates.bounds.upperBound)"
+            }
+            if partitionKey != nil || dataContains != nil || probability != nil || skip != nil || count != nil {
+                return "limit is of shards: it takes stream, shard and a window"
+            }
         case .refuse:
             if forMS == nil, count == nil { return "refuse needs for_ms or count: nobody could clear it" }
         case .outage:
@@ -159,7 +214,9 @@ struct FaultRule: Codable, Equatable, Sendable {
         if shards != nil || split != nil || merge != nil, action != .reshard {
             return "shards, split and merge are of reshard"
         }
-        switch action.stage {
+        if expects != nil, stage != .head { return "expects is of what acts before the body is read" }
+        if minBytes != nil, stage != .head && stage != .request { return "min_bytes is of whole requests" }
+        switch stage {
         case .connection, .head, .always:
             if selectsRecords || stream != nil {
                 return "\(action.rawValue) acts before the body is read: it cannot match a stream or records"
@@ -171,6 +228,14 @@ struct FaultRule: Codable, Equatable, Sendable {
         case .request, .record: break
         }
         return nil
+    }
+
+    /// What a `limit` leaves to each shard.
+    var rates: ShardLimiter.Rates {
+        ShardLimiter.Rates(
+            recordsPerSecond: recordsPerSecond.map(Int64.init) ?? ShardLimiter.Rates.bounds.upperBound,
+            bytesPerSecond: bytesPerSecond.map(Int64.init) ?? ShardLimiter.Rates.bounds.upperBound
+        )
     }
 
     var resharding: Resharding? {
@@ -186,16 +251,16 @@ struct FaultRule: Codable, Equatable, Sendable {
     var storesRecords: Bool {
         switch action {
         case .error, .status, .reset, .hang: stored ?? false
-        case .truncate, .garbage, .wrongCount, .close, .delay: stored ?? true
-        case .failRecord, .resetUnread, .refuse, .clock, .slowRead, .outage, .reshard: true
+        case .truncate, .garbage, .wrongCount, .contradict, .close, .delay: stored ?? true
+        case .failRecord, .limit, .resetUnread, .refuse, .clock, .slowRead, .outage, .reshard: true
         }
     }
 
     /// Whether the client gets the answer that it would have got without this fault.
     var leavesAnswer: Bool {
         switch action {
-        case .delay, .close, .failRecord, .refuse, .clock, .slowRead, .outage, .reshard: true
-        case .error, .status, .reset, .resetUnread, .hang, .garbage, .truncate, .wrongCount: false
+        case .delay, .close, .failRecord, .limit, .refuse, .clock, .slowRead, .outage, .reshard: true
+        case .error, .status, .reset, .resetUnread, .hang, .garbage, .truncate, .wrongCount, .contradict: false
         }
     }
 

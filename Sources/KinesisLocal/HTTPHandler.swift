@@ -25,6 +25,9 @@ final class HTTPHandler: ChannelInboundHandler {
     /// 10 MiB of records in base64, 500 keys of 256 characters written as escapes, and their members' names.
     static let bodyBytes = 20 << 20
 
+    /// How long a client may go on sending what is not read any more: closed at once, it might not see the answer.
+    private static let lingering = TimeAmount.seconds(2)
+
     private let service: KinesisService
     private let dates: DateHeader
     private let outage: (TimeAmount, any Channel) -> Void
@@ -33,6 +36,8 @@ final class HTTPHandler: ChannelInboundHandler {
     private var body = ByteBuffer()
     /// How fast the body may come in, in bytes a second, and since when it does.
     private var slowly: (rate: Int, since: Instant)?
+    /// A request that is answered before its body is read.
+    private var unread: (isAnswered: Bool, hasEnded: Bool)?
 
     /// - Parameters:
     ///   - outage: Takes the server away for so long, but for the one who asked.
@@ -79,6 +84,7 @@ final class HTTPHandler: ChannelInboundHandler {
             }
             body.writeBuffer(&part)
         case .end:
+            if unread != nil { endUnread(context) { $0.hasEnded = true } }
             guard let head else { return }
             self.head = nil
             guard let wait = slowReadingIsDue() else {
@@ -114,8 +120,7 @@ final class HTTPHandler: ChannelInboundHandler {
             body.reserveCapacity(length)
         }
         if !service.faults.isEmpty, !head.uri.hasPrefix(ControlAPI.prefix) {
-            let operation = head.headers.first(name: "x-amz-target").flatMap(Operation.init(target:))
-            switch service.faults.headArrived(operation, now: Moment.now().monotonic) {
+            switch service.faults.headArrived(Self.view(head), now: Moment.now().monotonic) {
             case .none: break
             case .reset:
                 service.statistics.spoiledAnswers["reset_unread", default: 0] += 1
@@ -123,12 +128,50 @@ final class HTTPHandler: ChannelInboundHandler {
                 context.channel.reset()
                 return
             case .slowRead(let rate): beginSlowReading(rate, context)
+            case .status(let rule):
+                answerUnread(rule, context)
+                return
             }
         }
-        if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+        if Self.expectsContinue(head) {
             let go = HTTPResponseHead(version: head.version, status: .continue)
             context.writeAndFlush(wrapOutboundOut(.head(go)), promise: nil)
         }
+    }
+
+    private static func expectsContinue(_ head: HTTPRequestHead) -> Bool {
+        head.headers.first(name: "expect")?.lowercased() == "100-continue"
+    }
+
+    private static func view(_ head: HTTPRequestHead) -> FaultPlan.HeadView {
+        FaultPlan.HeadView(
+            operation: head.headers.first(name: "x-amz-target").flatMap(Operation.init(target:)),
+            bytes: head.headers.first(name: "content-length").flatMap(Int.init) ?? 0,
+            expects: expectsContinue(head)
+        )
+    }
+
+    /// Answers without having read the body, and closes once that has come, or will not.
+    private func answerUnread(_ rule: FaultRule, _ context: ChannelHandlerContext) {
+        head = nil
+        unread = (false, false)
+        let reply = service.spoil(nil, FaultPlan.RequestFault(rule: rule, delayMS: rule.delayMS ?? 0))
+        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(reply.delayMS)) {
+            self.write(reply, keepAlive: false, context).assumeIsolated().whenComplete { _ in
+                self.endUnread(context) { $0.isAnswered = true }
+                context.eventLoop.assumeIsolated().scheduleTask(in: Self.lingering) { context.close(promise: nil) }
+            }
+        }
+    }
+
+    private func endUnread(
+        _ context: ChannelHandlerContext,
+        _ change: (inout (isAnswered: Bool, hasEnded: Bool)) -> Void
+    ) {
+        guard var now = unread else { return }
+        change(&now)
+        unread = now
+        if now.isAnswered, now.hasEnded { context.close(promise: nil) }
     }
 
     private func answer(_ head: HTTPRequestHead) -> Reply {
@@ -183,29 +226,36 @@ final class HTTPHandler: ChannelInboundHandler {
             return
         case .keep, .close, .truncate: break
         }
+        let sent = write(reply, keepAlive: keepAlive, context)
+        if reply.ending == .truncate {
+            closeAfter(sent, context)
+            return
+        }
+        if let told = reply.tells {
+            sent.assumeIsolated().whenSuccess { self.service.untold.told(told) }
+        }
+        if !keepAlive || reply.ending == .close { closeAfter(sent, context) }
+    }
+
+    /// The whole answer, or half of one that is to be truncated.
+    private func write(_ reply: Reply, keepAlive: Bool, _ context: ChannelHandlerContext) -> EventLoopFuture<Void> {
         var head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: reply.status))
         head.headers.reserveCapacity(5)
-        head.headers.add(name: "x-amzn-RequestId", value: service.nextRequestID())
+        if reply.isOfService { head.headers.add(name: "x-amzn-RequestId", value: service.nextRequestID()) }
         head.headers.add(name: "Date", value: dates.value(service.clockSeconds(Moment.now())))
         head.headers.add(name: "Content-Type", value: reply.contentType)
         head.headers.add(name: "Content-Length", value: String(reply.body.count))
         if let wait = reply.retryAfterMS { head.headers.add(name: "x-amz-retry-after", value: String(wait)) }
+        for (name, value) in reply.headers { head.headers.replaceOrAdd(name: name, value: value) }
         if !keepAlive { head.headers.add(name: "Connection", value: "close") }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         let sent = reply.ending == .truncate ? reply.body.prefix(reply.body.count / 2) : reply.body[...]
         var buffer = context.channel.allocator.buffer(capacity: sent.count)
         buffer.writeBytes(sent)
         let body = HTTPServerResponsePart.body(.byteBuffer(buffer))
-        if reply.ending == .truncate {
-            closeAfter(context.writeAndFlush(wrapOutboundOut(body)), context)
-            return
-        }
+        if reply.ending == .truncate { return context.writeAndFlush(wrapOutboundOut(body)) }
         context.write(wrapOutboundOut(body), promise: nil)
-        let sentAll = context.writeAndFlush(wrapOutboundOut(.end(nil)))
-        if let told = reply.tells {
-            sentAll.assumeIsolated().whenSuccess { self.service.untold.told(told) }
-        }
-        if !keepAlive || reply.ending == .close { closeAfter(sentAll, context) }
+        return context.writeAndFlush(wrapOutboundOut(.end(nil)))
     }
 
     /// Closing earlier would throw away what the socket did not take at once.
@@ -243,19 +293,5 @@ final class HTTPHandler: ChannelInboundHandler {
             // Options of a socket that is gone: its requests end with it.
             context.close(promise: nil)
         }
-    }
-}
-
-/// The Date header's text, made once a second.
-final class DateHeader {
-    private var seconds: Int64 = .min
-    private var text = ""
-
-    func value(_ now: Int64) -> String {
-        if now != seconds {
-            seconds = now
-            text = UTC.http(seconds: now)
-        }
-        return text
     }
 }

@@ -7,7 +7,7 @@ internal import NIOPosix
 // A server that speaks the Kinesis Data Streams API (JSON 1.1) on loopback, for trying out and for tests.
 //
 // Policy is in pure types that take time as an argument: ``LocalStream`` (shards, routing, resharding),
-// ``StreamStore`` (what is stored), ``ShardLimiter`` (rates), ``FaultPlan`` (what goes wrong, seeded),
+// ``StreamStore`` (what is stored), ``ShardLimiter`` and ``LinkSchedule`` (rates), ``FaultPlan`` (what goes wrong, seeded),
 // ``Authenticator`` (signatures). ``KinesisService`` joins them, ``HTTPHandler`` is the wire. All of it runs on one
 // event loop, which owns all state; there are no locks.
 //
@@ -30,14 +30,22 @@ public final class KinesisServer: Sendable {
         public var region = "us-east-1"
         /// `nil`: requests need not be signed.
         public var accessKey: AccessKey? = AccessKey(id: "test", secret: "test")
-        /// Shards take 1 000 records and 1 MiB a second.
+        /// Shards take 1 000 records and 1 MiB a second, unless the next two say otherwise.
         public var throttles = false
+        /// What a shard takes at most; 0: nothing. `nil`: as the service, where ``throttles`` or the other is set.
+        public var shardRecordsPerSecond: Int?
+        /// Data and partition keys.
+        public var shardBytesPerSecond: Int?
         /// Data plus partition key of a record, unless a stream says otherwise, in bytes.
         public var maxRecordBytes = KinesisLimits.defaultRecordBytes
         /// A shard's oldest records are let go beyond so many bytes; `nil`: never.
         public var retainBytes: Int?
         /// Records are counted but not kept: nothing can be read back, and memory stays as it is.
         public var discards = false
+        /// How far the server's clock is ahead.
+        public var clockOffsetSeconds: Int64 = 0
+        /// How fast bytes of requests come in, over all connections together, at least 1; `nil`: as they are sent.
+        public var uplinkBytesPerSecond: Int?
         /// A file that a line is appended to for every accepted record.
         public var journalPath: String?
         /// A file with a JSON array of fault rules, in force from the start.
@@ -47,6 +55,9 @@ public final class KinesisServer: Sendable {
 
         public init() {}
     }
+
+    /// What ``Options/shardRecordsPerSecond`` and ``Options/shardBytesPerSecond`` may be.
+    public static let shardRates = Int(ShardLimiter.Rates.bounds.lowerBound)...Int(ShardLimiter.Rates.bounds.upperBound)
 
     public let host: String
     public let port: Int
@@ -73,7 +84,13 @@ public final class KinesisServer: Sendable {
             let listener = try await loop.submit {
                 let service = try service(options, rules)
                 return NIOLoopBound(
-                    Listener(host: options.host, port: options.port, service: service, loop: loop),
+                    Listener(
+                        host: options.host,
+                        port: options.port,
+                        service: service,
+                        uplink: options.uplinkBytesPerSecond.map(Uplink.init),
+                        loop: loop
+                    ),
                     eventLoop: loop
                 )
             }.get()
@@ -96,7 +113,10 @@ public final class KinesisServer: Sendable {
 
     private static func service(_ options: Options, _ rules: [FaultRule]) throws(KinesisLocalError) -> KinesisService {
         var limits = StreamStore.Limits()
-        limits.throttles = options.throttles
+        limits.throttles =
+            options.throttles || options.shardRecordsPerSecond != nil || options.shardBytesPerSecond != nil
+        if let records = options.shardRecordsPerSecond { limits.rates.recordsPerSecond = Int64(records) }
+        if let bytes = options.shardBytesPerSecond { limits.rates.bytesPerSecond = Int64(bytes) }
         limits.maxRecordBytes = options.maxRecordBytes
         limits.retainBytes = options.retainBytes
         limits.discards = options.discards
@@ -114,6 +134,7 @@ public final class KinesisServer: Sendable {
         for rule in rules { _ = faults.install(rule, now: now.monotonic) }
         return KinesisService(
             region: options.region,
+            clockOffsetSeconds: options.clockOffsetSeconds,
             store: store,
             faults: faults,
             authenticator: options.accessKey.map(Authenticator.init),

@@ -24,6 +24,10 @@ struct Reply {
     var ending = Ending.keep
     /// The service's wish for the next attempt, in `x-amz-retry-after`.
     var retryAfterMS: Int64?
+    /// Whether the service gave it, which has a request id then, or something on the way.
+    var isOfService = true
+    /// Beside those that every answer has.
+    var headers: [String: String] = [:]
     /// What a put stored, where this answer says so.
     var tells: Range<UInt64>?
     /// But for this answer, the server is gone for so long.
@@ -38,6 +42,8 @@ struct Reply {
 /// The Kinesis API over the streams in memory, with faults. Belongs to one event loop; does no I/O but the journal's.
 final class KinesisService {
     let region: String
+    /// How far the server's clock is off, faults aside.
+    let clockOffsetSeconds: Int64
     var store: StreamStore
     var faults: FaultPlan
     var statistics = Statistics()
@@ -48,8 +54,16 @@ final class KinesisService {
     /// Reused by every put, so that its memory is.
     var put = PutRequest()
 
-    init(region: String, store: StreamStore, faults: FaultPlan, authenticator: Authenticator?, journal: JournalFile?) {
+    init(
+        region: String,
+        clockOffsetSeconds: Int64 = 0,
+        store: StreamStore,
+        faults: FaultPlan,
+        authenticator: Authenticator?,
+        journal: JournalFile?
+    ) {
         self.region = region
+        self.clockOffsetSeconds = clockOffsetSeconds
         self.store = store
         self.faults = faults
         self.authenticator = authenticator
@@ -58,7 +72,7 @@ final class KinesisService {
 
     /// The server's clock, faults included, in seconds since 1970.
     func clockSeconds(_ now: Moment) -> Int64 {
-        let seconds = now.wallMS / 1000
+        let seconds = now.wallMS / 1000 + clockOffsetSeconds
         return faults.isEmpty ? seconds : seconds + faults.clockOffset(now: now.monotonic).components.seconds
     }
 
@@ -125,6 +139,7 @@ final class KinesisService {
         var result = reply ?? Reply(body: [])
         result.delayMS = fault.delayMS
         guard let rule = fault.rule else { return result }
+        result.headers = rule.headers ?? [:]
         statistics.spoiledAnswers[rule.action.rawValue, default: 0] += 1
         result.retryAfterMS = rule.retryAfterMS
         if !rule.leavesAnswer { result.tells = nil }
@@ -136,6 +151,7 @@ final class KinesisService {
             result.status = error.status
             result.body = error.body
         case .status:
+            result.isOfService = false
             result.status = rule.status ?? 503
             result.contentType = "text/html"
             result.body = Array((rule.body ?? "").utf8)
@@ -148,8 +164,8 @@ final class KinesisService {
             result.ending = .truncate
             if reply == nil { result.body = Array("{\"FailedRecordCount\":0,\"Records\":[{\"Sequence".utf8) }
         case .close: result.ending = .close
-        case .wrongCount, .delay: break
-        case .failRecord, .resetUnread, .refuse, .clock, .slowRead, .outage, .reshard:
+        case .wrongCount, .contradict, .delay: break
+        case .failRecord, .limit, .resetUnread, .refuse, .clock, .slowRead, .outage, .reshard:
             preconditionFailure("\(rule.action) is no fault of a request")
         }
         return result

@@ -8,11 +8,16 @@ internal import NIOPosix
 /// The listening socket and its connections, which an outage takes away for a while. Belongs to the event loop.
 final class Listener {
     static let readBytes = 256 << 10
+    /// Of a server behind a slow link: what Ethernet leaves, and some of them.
+    private static let slowSegmentBytes = 1448
+    private static let slowBufferBytes = 16 << 10
 
     private let loop: any EventLoop
     private let host: String
     private var port: Int
     private let service: KinesisService
+    /// `nil`: bytes come in as fast as they are sent.
+    private let uplink: Uplink?
     private let dates = DateHeader()
     private var channel: (any Channel)?
     private var connections: [ObjectIdentifier: any Channel] = [:]
@@ -21,25 +26,37 @@ final class Listener {
     private var awayUntil = NIODeadline.distantPast
     private var nextDeed: Scheduled<Void>?
 
-    init(host: String, port: Int, service: KinesisService, loop: any EventLoop) {
+    init(host: String, port: Int, service: KinesisService, uplink: Uplink?, loop: any EventLoop) {
         self.host = host
         self.port = port
         self.service = service
+        self.uplink = uplink
         self.loop = loop
     }
 
     /// Listens; gives the port, which is kept for later.
     func open() -> EventLoopFuture<Int> {
         let shared = NIOLoopBound(self, eventLoop: loop)
-        return ServerBootstrap(group: loop)
+        var bootstrap = ServerBootstrap(group: loop)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readBytes))
             .childChannelInitializer { child in
                 child.eventLoop.makeCompletedFuture { try shared.value.adopt(child) }
             }
-            .bind(host: host, port: port)
+        if uplink != nil {
+            // Connections inherit both. Else the kernels would take in megabytes at once, and a client would see them
+            // gone: loopback has large packets and large buffers.
+            bootstrap =
+                bootstrap
+                .serverChannelOption(
+                    .tcpOption(NIOBSDSocket.Option(rawValue: TCP_MAXSEG)),
+                    value: Self.slowSegmentBytes
+                )
+                .serverChannelOption(.socketOption(.so_rcvbuf), value: Self.slowBufferBytes)
+        }
+        return bootstrap.bind(host: host, port: port)
             .map { channel in
                 let listener = shared.value
                 listener.channel = channel
@@ -97,6 +114,7 @@ final class Listener {
 
     private func adopt(_ child: any Channel) throws {
         let pipeline = child.pipeline.syncOperations
+        if let uplink { try pipeline.addHandler(UplinkHandler(uplink)) }
         try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
         try pipeline.addHandler(
             HTTPHandler(

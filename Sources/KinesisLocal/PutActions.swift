@@ -10,114 +10,90 @@ extension KinesisService {
         let problem = validate(name, operation)
         var fault = FaultPlan.RequestFault()
         if !faults.isEmpty {
-            let views = problem == nil && faults.looksAtRecords ? recordViews(name) : []
-            fault = faults.requestArrived(operation, stream: name, records: views, now: now.monotonic)
+            let views = problem == nil && faults.selectsRecords ? recordViews(name) : []
+            fault = faults.requestArrived(
+                operation,
+                stream: name,
+                bytes: body.count,
+                records: views,
+                now: now.monotonic
+            )
             if let rule = fault.rule, !rule.storesRecords { return spoil(nil, fault) }
         }
         if let problem { return spoil(refusal(problem), fault) }
         let stream = try store.index(of: name)
+        store.beginCall()
         let first = store.nextOrdinal
         var reply =
             operation == .putRecords
-            ? storeRecords(stream, entriesMore: fault.rule?.entries ?? 0, now: now)
-            : storeRecord(stream, now: now)
+            ? storeRecords(stream, fault.rule, now: now) : storeRecord(stream, fault.rule, now: now)
         untold.stored(first..<store.nextOrdinal)
         if reply.status == 200 { reply.tells = first..<store.nextOrdinal }
         return spoil(reply, fault)
     }
 
-    /// Stores what is not refused and answers with an entry for each record, or so many more or less.
-    private func storeRecords(_ stream: Int, entriesMore: Int, now: Moment) -> Reply {
-        let looksAtRecords = !faults.isEmpty && faults.looksAtRecords
-        let shown = put.records.count + min(0, entriesMore)
-        var entries: [UInt8] = []
-        entries.reserveCapacity(put.records.count * 120 + 64)
-        var failed = 0
-        var lastEntry = 0..<0
-        for i in put.records.indices {
-            let record = put.records[i]
+    /// Stores what is not refused and answers with an entry for each record, as far as `rule` leaves that.
+    private func storeRecords(_ stream: Int, _ rule: FaultRule?, now: Moment) -> Reply {
+        var entries = PutEntries(records: put.records.count, contradiction: rule?.how)
+        for record in put.records {
             let shard = store[stream].shard(for: record.point)
-            let start = entries.count
-            let refused = storeRecord(record, stream, shard, looksAtRecords ? .putRecords : nil, now: now) { ordinal in
-                let shard = store[stream].shards[shard]
-                entries.append(contentsOf: shard.entryHead)
-                SequenceNumber.write(ordinal, into: &entries)
-                entries.append(contentsOf: shard.entryTail)
+            switch storeRecord(record, stream, shard, .putRecords, now: now) {
+            case .stored(let ordinal): entries.stored(ordinal, in: store[stream].shards[shard])
+            case .refused(let code, let message):
+                statistics.refusedRecords[code, default: 0] += 1
+                entries.refused(code, message)
             }
-            if let refused {
-                failed += 1
-                statistics.refusedRecords[refused.code, default: 0] += 1
-                var entry = JSONText()
-                entry.object {
-                    $0.member("ErrorCode", refused.code)
-                    $0.member("ErrorMessage", refused.message)
-                }
-                entries.append(contentsOf: entry.bytes)
-            }
-            if i < shown { lastEntry = start..<entries.count } else { entries.removeSubrange(start...) }
-            entries.append(UInt8(ascii: ","))
         }
-        for _ in 0..<max(0, entriesMore) {
-            entries.append(contentsOf: entries[lastEntry])
-            entries.append(UInt8(ascii: ","))
-        }
-        while entries.last == UInt8(ascii: ",") { entries.removeLast() }
-        if let refusal = writeJournal() { return refusal }
-        var body: [UInt8] = []
-        body.reserveCapacity(entries.count + 48)
-        body.append(contentsOf: "{\"FailedRecordCount\":\(failed),\"Records\":[".utf8)
-        body.append(contentsOf: entries)
-        body.append(contentsOf: "]}".utf8)
-        return Reply(body: body)
+        return writeJournal() ?? Reply(body: entries.answer(more: rule?.entries ?? 0))
     }
 
-    private func storeRecord(_ stream: Int, now: Moment) -> Reply {
+    private func storeRecord(_ stream: Int, _ rule: FaultRule?, now: Moment) -> Reply {
         let shard = store[stream].shard(for: put.records[0].point)
-        var body: [UInt8] = []
-        let looksAtRecords = !faults.isEmpty && faults.looksAtRecords
-        let refused = storeRecord(put.records[0], stream, shard, looksAtRecords ? .putRecord : nil, now: now) {
-            ordinal in
-            let shard = store[stream].shards[shard]
-            body = shard.entryHead
-            SequenceNumber.write(ordinal, into: &body)
-            body.append(contentsOf: shard.entryTail)
+        switch storeRecord(put.records[0], stream, shard, .putRecord, now: now) {
+        case .stored(let ordinal):
+            var entry = PutEntries(records: 1, contradiction: rule?.how)
+            entry.stored(ordinal, in: store[stream].shards[shard])
+            return writeJournal() ?? Reply(body: entry.bytes)
+        case .refused(let code, let message):
+            let status = code.hasPrefix("InternalFailure") ? 500 : 400
+            return refusal(APIError(code, message, status: status))
         }
-        if let refused {
-            let status = refused.code.hasPrefix("InternalFailure") ? 500 : 400
-            return refusal(APIError(refused.code, refused.message, status: status))
-        }
-        return writeJournal() ?? Reply(body: body)
+    }
+
+    private enum Outcome {
+        case stored(UInt64)
+        case refused(code: String, message: String)
     }
 
     /// Stores one record unless a fault or the shard's rate refuses it.
-    ///
-    /// - Parameter faultsOf: the operation whose record faults apply; `nil` where there are none.
     private func storeRecord(
         _ record: PutRequest.Record,
         _ stream: Int,
         _ shard: Int,
-        _ faultsOf: Operation?,
-        now: Moment,
-        stored: (UInt64) -> Void
-    ) -> (code: String, message: String)? {
+        _ operation: Operation,
+        now: Moment
+    ) -> Outcome {
         let (key, data) = (put.key(record), put.data(record))
-        if let faultsOf {
-            let view = FaultPlan.RecordView(shard: Shard.id(shard), key: key, data: data)
+        store.countCall(stream: stream, shard: shard)
+        if looksAtRecords {
+            let view = FaultPlan.RecordView(shard: store[stream].shards[shard].id, key: key, data: data)
             let name = store[stream].name
-            if let refused = faults.recordArrived(faultsOf, stream: name, record: view, now: now.monotonic) {
-                return refused
+            if let refused = faults.recordArrived(operation, stream: name, record: view, now: now.monotonic) {
+                if refused.code == APIError.throttlingCode { store.countThrottled(stream: stream, shard: shard) }
+                return .refused(code: refused.code, message: refused.message)
             }
         }
         guard let ordinal = store.put(stream: stream, shard: shard, key: key, data: data, now: now) else {
-            let error = APIError.throttled(shard: Shard.id(shard), stream: store[stream].name)
-            return (error.code, error.message)
+            let error = APIError.throttled(shard: store[stream].shards[shard].id, stream: store[stream].name)
+            return .refused(code: error.code, message: error.message)
         }
         statistics.acceptedRecords += 1
         statistics.acceptedBytes += key.count + data.count
         journal?.add(ordinal, store[stream], shard, key: key, data: data, now: now)
-        stored(ordinal)
-        return nil
+        return .stored(ordinal)
     }
+
+    private var looksAtRecords: Bool { !faults.isEmpty && faults.looksAtRecords }
 
     /// A refusal where the journal could not be written: the records are stored, so the client must not be told that
     /// all is well, nor can it be told that nothing happened.
@@ -132,7 +108,7 @@ extension KinesisService {
         for record in put.records {
             views.append(
                 FaultPlan.RecordView(
-                    shard: Shard.id(store[stream].shard(for: record.point)),
+                    shard: store[stream].shards[store[stream].shard(for: record.point)].id,
                     key: put.key(record),
                     data: put.data(record)
                 )

@@ -5,6 +5,7 @@ internal import AgentCore
 struct Shard {
     /// Its place among the stream's shards, and the number in its id.
     let index: Int
+    let id: String
     let range: ClosedRange<UInt128>
     let parent: Int?
     let adjacentParent: Int?
@@ -18,6 +19,11 @@ struct Shard {
     var log = ShardLog()
     var limiter: ShardLimiter
     private(set) var accepted = 0
+    /// Records refused for the shard's rate, or as if for that.
+    private(set) var throttled = 0
+    /// Puts that brought records for it.
+    private(set) var calls = 0
+    private var lastCall: UInt64 = 0
 
     /// An accepted record's entry of a PutRecords answer, before and after the digits of its ordinal.
     let entryHead: [UInt8]
@@ -33,6 +39,7 @@ struct Shard {
         now: Moment
     ) {
         self.index = index
+        id = Self.id(index)
         self.range = range
         self.parent = parent
         self.adjacentParent = adjacentParent
@@ -41,10 +48,9 @@ struct Shard {
         limiter = ShardLimiter(rates: rates, now: now.monotonic)
         entryHead =
             Array("{\"SequenceNumber\":\"".utf8) + SequenceNumber.prefix(shardCreatedMS: createdMS, shard: index)
-        entryTail = Array("\",\"ShardId\":\"\(Self.id(index))\"}".utf8)
+        entryTail = Array("\",\"ShardId\":\"\(id)\"}".utf8)
     }
 
-    var id: String { Self.id(index) }
     var isOpen: Bool { endingOrdinal == nil }
 
     static func id(_ index: Int) -> String {
@@ -69,6 +75,13 @@ struct Shard {
     }
 
     mutating func countAccepted() { accepted += 1 }
+    mutating func countThrottled() { throttled += 1 }
+
+    /// Counts a put once, however many records of it are for this shard.
+    mutating func countCall(_ number: UInt64) {
+        if number != lastCall { calls += 1 }
+        lastCall = number
+    }
 
     /// Whether it was open at a time.
     func wasOpen(atMS time: Int64) -> Bool { createdMS <= time && (closedMS ?? .max) > time }

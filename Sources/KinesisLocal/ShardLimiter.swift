@@ -7,6 +7,9 @@ struct ShardLimiter {
     struct Rates: Sendable {
         var recordsPerSecond: Int64 = 1000
         var bytesPerSecond: Int64 = 1 << 20
+
+        /// What either may be: no product of it overflows.
+        static let bounds: ClosedRange<Int64> = 0...100_000_000
     }
 
     /// Buckets count in thousand-millionths, so that a nanosecond's refill is a whole number.
@@ -30,7 +33,8 @@ struct ShardLimiter {
     mutating func admit(bytes size: Int, now: Instant) -> Bool {
         refill(now: now)
         let cost = Int64(size) * Self.unit
-        guard records >= Self.unit, bytes >= min(cost, rates.bytesPerSecond * Self.unit) else { return false }
+        guard rates.bytesPerSecond > 0, records >= Self.unit, bytes >= min(cost, rates.bytesPerSecond * Self.unit)
+        else { return false }
         records -= Self.unit
         bytes -= cost
         return true

@@ -48,6 +48,8 @@ struct Statistics {
                                     $0.member("id", shard.id)
                                     $0.member("open", shard.isOpen)
                                     $0.member("accepted_records", shard.accepted)
+                                    $0.member("throttled_records", shard.throttled)
+                                    $0.member("calls", shard.calls)
                                     $0.member("kept_records", shard.log.count)
                                     $0.member("kept_bytes", shard.log.bytes)
                                 }

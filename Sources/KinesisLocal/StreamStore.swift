@@ -20,6 +20,8 @@ struct StreamStore {
     private var byName: [String: Int] = [:]
     private var generation = 0
     private(set) var nextOrdinal: UInt64 = 1
+    /// The number of the put that is being carried out.
+    private var call: UInt64 = 0
 
     init(limits: Limits) { self.limits = limits }
 
@@ -80,6 +82,12 @@ struct StreamStore {
         )
     }
 
+    /// A put begins: what follows is of it.
+    mutating func beginCall() { call += 1 }
+
+    mutating func countCall(stream: Int, shard: Int) { streams[stream].withShard(shard) { $0.countCall(call) } }
+    mutating func countThrottled(stream: Int, shard: Int) { streams[stream].withShard(shard) { $0.countThrottled() } }
+
     /// Stores a record.
     ///
     /// - Returns: its ordinal; `nil` where the shard's rate is used up.
@@ -94,6 +102,7 @@ struct StreamStore {
         let limits = limits
         let stored = streams[stream].withShard(shard) { shard in
             if limits.throttles, !shard.limiter.admit(bytes: key.count + data.count, now: now.monotonic) {
+                shard.countThrottled()
                 return false
             }
             shard.countAccepted()

@@ -18,7 +18,7 @@ struct AgentBench: ParsableCommand {
             """,
         subcommands: [
             PostsCommand.self, NDJSONCommand.self, LinesCommand.self, StartCommand.self, BacklogCommand.self,
-            IsolationCommand.self, AllCommand.self,
+            IsolationCommand.self, SickCommand.self, StreamsCommand.self, AllCommand.self,
         ]
     )
 }

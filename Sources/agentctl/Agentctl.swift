@@ -2,6 +2,7 @@
 
 internal import AgentControl
 internal import ArgumentParser
+internal import Glibc
 
 // Data goes to stdout, words to stderr. Exit codes: 0 done, 1 failed, 64 usage, 69 agentd unreachable, 78 bad
 // configuration.
@@ -21,4 +22,23 @@ struct Agentctl: ParsableCommand {
             ResumeCommand.self, FlushCommand.self, DeadLettersCommand.self, CheckConfigCommand.self,
         ]
     )
+
+    /// As ArgumentParser's own, but that words which are no verb are told apart, and that nothing of the command line
+    /// reaches the terminal raw.
+    static func main() {
+        let words = Array(CommandLine.arguments.dropFirst())
+        if let unknown = UnknownVerb.find(in: words, of: self) {
+            Console.say(unknown.description)
+            Glibc.exit(EX_USAGE)
+        }
+        do {
+            var command = try parseAsRoot(words)
+            try command.run()
+        } catch {
+            let code = exitCode(for: error)
+            let message = fullMessage(for: error)
+            if !message.isEmpty { code.isSuccess ? Console.print(message) : Console.say(message) }
+            Glibc.exit(code.rawValue)
+        }
+    }
 }

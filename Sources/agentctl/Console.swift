@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import AgentCore
 internal import Glibc
 
-/// stdout for data, stderr for words.
+/// stdout for data, stderr for words. Nothing that a terminal would act on leaves here but line ends, and the colours
+/// of lines that are ``Styled``.
 enum Console {
-    static func print(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    static func print(_ text: String) { write(safe(text) + "\n", to: STDOUT_FILENO) }
 
-    static func say(_ words: String) { write(words + "\n", to: STDERR_FILENO) }
+    static func print(_ lines: [Styled]) { write(lines.map { $0.text + "\n" }.joined(), to: STDOUT_FILENO) }
+
+    static func say(_ words: String) { write(safe(words) + "\n", to: STDERR_FILENO) }
+
+    /// Each line by itself.
+    private static func safe(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { SafeText.line($0) }.joined(separator: "\n")
+    }
 
     static func write(_ text: String, to descriptor: Int32) {
         var text = text

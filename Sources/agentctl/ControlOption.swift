@@ -35,7 +35,7 @@ struct ControlOption: ParsableArguments {
 extension ControlFailure {
     var exitCode: ExitCode {
         switch self {
-        case .unreachable, .noAnswer: ExitCode(EX_UNAVAILABLE)
+        case .unreachable, .noAnswer, .ingestSocket: ExitCode(EX_UNAVAILABLE)
         case .unintelligible, .refused: ExitCode.failure
         }
     }

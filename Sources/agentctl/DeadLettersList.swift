@@ -26,6 +26,7 @@ struct DeadLettersList: ParsableCommand {
 
     func validate() throws {
         guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
+        guard ControlLimits.after.contains(after) else { throw ValidationError("--after must be an id, or 0.") }
     }
 
     func run() throws {
@@ -33,7 +34,8 @@ struct DeadLettersList: ParsableCommand {
             var list = JSONList()
             var (after, left) = (after, limit)
             while left > 0 {
-                let letters = try client.deadLetters(DeadLetterQuery(stream: stream, after: after, limit: left))
+                let page = min(left, ControlLimits.pageEvents.upperBound)
+                let letters = try client.deadLetters(DeadLetterQuery(stream: stream, after: after, limit: page))
                 guard let last = letters.last else { break }
                 for letter in letters {
                     if json { list.add(try controlJSON(letter, pretty: false)) } else { Console.print(line(letter)) }
@@ -48,7 +50,7 @@ struct DeadLettersList: ParsableCommand {
     private func line(_ letter: DeadLetterReport) -> String {
         let dead = Readable.duration(letter.deadSeconds)
         let size = Readable.size(letter.event.data.count)
-        let reason = Readable.line("\(letter.code): \(letter.reason)")
+        let reason = SafeText.line("\(letter.code): \(letter.reason)")
         return "\(letter.event.id)  \(letter.stream)@\(letter.region)  \(dead)  \(size)  \(reason)"
     }
 }

@@ -24,6 +24,7 @@ struct DeadLettersRequeue: ParsableCommand {
     @OptionGroup var control: ControlOption
 
     func validate() throws {
+        guard ids.allSatisfy(ControlLimits.ids.contains) else { throw ValidationError("An id is a number from 1 on.") }
         guard ids.isEmpty != (stream == nil) else { throw ValidationError("Give either ids, or --all and a stream.") }
     }
 
@@ -31,7 +32,7 @@ struct DeadLettersRequeue: ParsableCommand {
         try control.withClient { client in
             let which = stream.map { RequeueRequest.Which.stream($0) } ?? .ids(ids)
             let dryRun = stream != nil && !yes
-            let report = try client.requeue(RequeueRequest(which, dryRun: dryRun))
+            let report = try client.requeue(which, dryRun: dryRun)
             if json { Console.print(try controlJSON(report, pretty: true)) }
             let letters = Readable.count(report.events, "dead letter")
             if dryRun {
@@ -39,11 +40,15 @@ struct DeadLettersRequeue: ParsableCommand {
                 throw ExitCode.failure
             }
             Console.say("requeued \(letters)")
-            let missing = Set(ids).count - report.events
-            if stream == nil, missing > 0 {
-                Console.say("agentctl: \(Readable.count(missing)) of these ids are not, or no longer, dead letters.")
-                throw ExitCode.failure
+            if let reason = report.stoppedBecause {
+                Console.say("agentctl: the others are still dead letters. \(reason)")
             }
+            if report.missing > 0 {
+                Console.say(
+                    "agentctl: \(Readable.count(report.missing)) of these ids are not, or no longer, dead letters."
+                )
+            }
+            if report.stoppedBecause != nil || report.missing > 0 { throw ExitCode.failure }
         }
     }
 }

@@ -18,6 +18,10 @@ struct DeadLettersShow: ParsableCommand {
 
     @OptionGroup var control: ControlOption
 
+    func validate() throws {
+        guard ControlLimits.ids.contains(id) else { throw ValidationError("An id is a number from 1 on.") }
+    }
+
     func run() throws {
         try control.withClient { client in
             let letter = try client.deadLetter(id: id)
@@ -26,13 +30,13 @@ struct DeadLettersShow: ParsableCommand {
             var lines = [
                 "id             \(event.id)",
                 "stream         \(letter.stream)@\(letter.region)",
-                "partition key  \(event.key.isNone ? "-" : Readable.line(event.key.partitionKey))",
+                "partition key  \(event.key.isNone ? "-" : SafeText.line(event.key.partitionKey))",
             ]
             if !event.key.explicitHashKey.isEmpty { lines.append("hash key       \(event.key.explicitHashKey)") }
             lines += [
                 "accepted       \(Readable.duration(event.ageSeconds)) ago",
                 "given up       \(Readable.duration(letter.deadSeconds)) ago",
-                "reason         \(Readable.line("\(letter.code): \(letter.reason)"))",
+                "reason         \(SafeText.line("\(letter.code): \(letter.reason)"))",
                 "size           \(Readable.count(event.data.count, "byte"))",
                 "data           \(Readable.line(event.data))",
             ]

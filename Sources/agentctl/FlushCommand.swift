@@ -10,7 +10,7 @@ struct FlushCommand: ParsableCommand {
         discussion: "Deletes nothing. Ends with 1 if the queue is not empty in time."
     )
 
-    @Option(help: ArgumentHelp("How long to wait: seconds, or 500ms, 30s, 5m, 1h.", valueName: "time"))
+    @Option(help: ArgumentHelp("How long to wait: seconds, or 500ms, 30s, 5m, 1h; up to a week.", valueName: "time"))
     var timeout = WaitTime(seconds: 60)
 
     @Flag(help: "Print JSON.")
@@ -41,8 +41,9 @@ struct WaitTime: ExpressibleByArgument, CustomStringConvertible {
     init?(argument: String) {
         let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)]
         let unit = units.first { argument.hasSuffix($0.0) }
-        guard let number = Double(argument.dropLast(unit?.0.count ?? 0)), number >= 0, number <= 1e6 else { return nil }
+        guard let number = Double(argument.dropLast(unit?.0.count ?? 0)) else { return nil }
         seconds = number * (unit?.1 ?? 1)
+        guard ControlLimits.timeoutSeconds.contains(seconds) else { return nil }
     }
 
     var description: String { Readable.duration(seconds) }

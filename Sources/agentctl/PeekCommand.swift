@@ -30,19 +30,21 @@ struct PeekCommand: ParsableCommand {
             var list = JSONList()
             var (after, left) = (Int64(0), limit)
             while left > 0 {
-                let events = try client.peek(PeekRequest(stream: stream, after: after, limit: left))
+                let page = min(left, ControlLimits.pageEvents.upperBound)
+                let events = try client.peek(PeekRequest(stream: stream, after: after, limit: page))
                 guard let last = events.last else { break }
                 for event in events {
                     if json {
                         list.add(try controlJSON(event, pretty: false))
                     } else {
-                        let key = event.key.isNone ? "-" : Readable.line(event.key.partitionKey)
+                        let key = event.key.isNone ? "-" : SafeText.line(event.key.partitionKey)
                         let age = Readable.duration(event.ageSeconds)
                         Console.print("\(event.id)  \(age)  \(key)  \(Readable.line(event.data))")
                     }
                 }
                 after = last.id
                 left -= events.count
+                if after == ControlLimits.ids.upperBound { break }
             }
             if json { list.end() }
         }

@@ -21,7 +21,7 @@ enum Readable {
     static func size(_ bytes: Int) -> String {
         let units = ["KiB", "MiB", "GiB", "TiB"]
         guard bytes >= 1024 else { return "\(bytes) B" }
-        var tenths = bytes * 10 / 1024
+        var tenths = bytes / 1024 * 10 + bytes % 1024 * 10 / 1024
         var unit = 0
         while tenths >= 10240, unit + 1 < units.count {
             tenths /= 1024
@@ -42,27 +42,6 @@ enum Readable {
     /// `data` on one line, without anything that a terminal would act on.
     static func line(_ data: Payload) -> String {
         guard let text = data.text else { return "(\(count(data.count, "byte")), not UTF-8; see --json)" }
-        return line(text)
-    }
-
-    static func line(_ text: String) -> String {
-        var line = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator:
-                line.append(contentsOf: escaped(scalar).unicodeScalars)
-            default: line.append(scalar)
-            }
-        }
-        return String(line)
-    }
-
-    private static func escaped(_ scalar: Unicode.Scalar) -> String {
-        switch scalar {
-        case "\n": "\\n"
-        case "\r": "\\r"
-        case "\t": "\\t"
-        default: "\\u{\(String(scalar.value, radix: 16))}"
-        }
+        return SafeText.line(text)
     }
 }

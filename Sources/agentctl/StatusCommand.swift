@@ -25,7 +25,7 @@ struct StatusCommand: ParsableCommand {
             if json {
                 Console.print(try controlJSON(report, pretty: true))
             } else {
-                Console.print(StatusTable(report: report, terminal: .ofStdout()).lines.joined(separator: "\n"))
+                Console.print(StatusTable(report: report, terminal: .ofStdout()).lines)
             }
         }
     }
@@ -52,21 +52,21 @@ struct StatusCommand: ParsableCommand {
                 show(StatusTable(report: report, terminal: terminal).lines, terminal)
             }
         } catch {
-            if json { Console.say("agentctl: \(error)") } else { show(["\(error)"], terminal) }
+            if json { Console.say("agentctl: \(error)") } else { show([Styled("\(error)")], terminal) }
         }
     }
 
     /// On a terminal each line replaces the one that was there, so that nothing flickers.
-    private func show(_ lines: [String], _ terminal: Terminal) {
-        guard terminal.isTerminal else { return Console.print(lines.joined(separator: "\n") + "\n") }
+    private func show(_ lines: [Styled], _ terminal: Terminal) {
+        guard terminal.isTerminal else { return Console.print(lines + [Styled("")]) }
         let (home, clearLine, clearBelow) = ("\u{1b}[H", "\u{1b}[K", "\u{1b}[J")
         var lines = lines
         if lines.count >= terminal.height, terminal.height > 2 {
             // The last line is the cursor's: writing there would scroll the first one away.
             let left = lines.count - (terminal.height - 2)
-            lines = lines.prefix(terminal.height - 2) + ["(\(left) more lines; the terminal is too low)"]
+            lines = lines.prefix(terminal.height - 2) + [Styled("(\(left) more lines; the terminal is too low)")]
         }
-        Console.write(home + lines.map { $0 + clearLine + "\n" }.joined() + clearBelow, to: STDOUT_FILENO)
+        Console.write(home + lines.map { $0.text + clearLine + "\n" }.joined() + clearBelow, to: STDOUT_FILENO)
     }
 
     private func isInterrupted(within seconds: Int, _ signals: sigset_t) -> Bool {

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import AgentControl
+internal import AgentCore
 
 /// A status report as people read it.
 struct StatusTable {
     let report: StatusReport
     let terminal: Terminal
 
-    var lines: [String] {
+    var lines: [Styled] {
         var lines = agent + queue + totals
-        if !report.streams.isEmpty { lines += [""] + streams }
+        if !report.streams.isEmpty { lines += [Styled("")] + streams }
         return lines
     }
 
-    private var agent: [String] {
+    private var agent: [Styled] {
         let agent = report.agent
         let colour: Terminal.Colour =
             switch agent.state {
@@ -21,31 +22,33 @@ struct StatusTable {
             case .draining: .yellow
             case .degraded: .red
             }
-        let state = terminal.coloured(agent.state.rawValue, colour)
-        let line = "agentd \(agent.version)  \(state)  pid \(agent.pid)  up \(Readable.duration(agent.uptimeSeconds))"
+        let line =
+            Styled("agentd \(agent.version)  ") + Styled(agent.state.rawValue, colour, on: terminal)
+            + Styled("  pid \(agent.pid)  up \(Readable.duration(agent.uptimeSeconds))")
         return [line] + agent.problems.flatMap { problem($0, indent: "  ") }
     }
 
-    private var queue: [String] {
+    private var queue: [Styled] {
         let queue = report.queue
-        let share = queue.maxBytes > 0 ? min(1, Double(queue.bytes) / Double(queue.maxBytes)) : 0
+        let share = queue.maxBytes > 0 ? max(0, min(1, Double(queue.bytes) / Double(queue.maxBytes))) : 0
         let cells = 20
         // Something is never shown as nothing, nor almost full as full.
         let filled = queue.bytes == 0 ? 0 : share >= 1 ? cells : min(cells - 1, max(1, Int(share * Double(cells))))
         let colour: Terminal.Colour? = share >= 0.9 ? .red : share >= 0.7 ? .yellow : nil
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: cells - filled)
         var pieces = [
-            "[\(terminal.coloured(bar, colour))] \(Readable.size(queue.bytes)) of \(Readable.size(queue.maxBytes))",
-            Readable.count(queue.events, "event"),
+            Styled("[") + Styled(bar, colour, on: terminal)
+                + Styled("] \(Readable.size(queue.bytes)) of \(Readable.size(queue.maxBytes))"),
+            Styled(Readable.count(queue.events, "event")),
         ]
-        if queue.events > 0 { pieces.append("oldest \(Readable.duration(queue.oldestAgeSeconds))") }
+        if queue.events > 0 { pieces.append(Styled("oldest \(Readable.duration(queue.oldestAgeSeconds))")) }
         if queue.deadLetters > 0 {
-            pieces.append(terminal.coloured(Readable.count(queue.deadLetters, "dead letter"), .red))
+            pieces.append(Styled(Readable.count(queue.deadLetters, "dead letter"), .red, on: terminal))
         }
         return flowing("queue   ", pieces)
     }
 
-    private var totals: [String] {
+    private var totals: [Styled] {
         let totals = report.totals
         var pieces = ["accepted \(Readable.count(totals.accepted))", "delivered \(Readable.count(totals.delivered))"]
         let rare = [
@@ -53,12 +56,12 @@ struct StatusTable {
             ("lost", totals.lost), ("refused", totals.refused),
         ]
         for (name, count) in rare where count > 0 { pieces.append("\(name) \(Readable.count(count))") }
-        return flowing("totals  ", pieces)
+        return flowing("totals  ", pieces.map { Styled($0) })
     }
 
-    private var streams: [String] {
+    private var streams: [Styled] {
         var table = Table([
-            .init(heading: "STREAM"),
+            .init(heading: "STREAM", isName: true),
             .init(heading: "STATE"),
             .init(heading: "QUEUED", isNumber: true),
             .init(heading: "SIZE", isNumber: true, expendable: 4),
@@ -69,7 +72,10 @@ struct StatusTable {
             .init(heading: "THROTTLED", isNumber: true, expendable: 5),
             .init(heading: "LIMITED BY", expendable: 1),
         ])
-        for stream in report.streams {
+        // What needs somebody comes first; otherwise as agentd orders them.
+        let streams = StatusReport.StreamState.byTrouble.flatMap { state in report.streams.filter { $0.state == state }
+        }
+        for stream in streams {
             table.rows.append([
                 .init("\(stream.name)@\(stream.region)"),
                 .init(stream.state.rawValue, stream.state.colour),
@@ -85,55 +91,42 @@ struct StatusTable {
         }
         let rows = table.lines(terminal)
         var lines = [rows[0]]
-        for (row, stream) in zip(rows.dropFirst(), report.streams) {
+        for (row, stream) in zip(rows.dropFirst(), streams) {
             lines.append(row)
             if stream.state != .ok, let error = stream.lastError { lines += problem(error, indent: "  ") }
         }
         return lines
     }
 
-    private func problem(_ problem: StatusReport.Problem, indent: String) -> [String] {
+    private func problem(_ problem: StatusReport.Problem, indent: String) -> [Styled] {
         let width = terminal.width == .max ? Int.max : max(20, terminal.width - indent.count - 2)
-        let said = wrapped(Readable.line("\(problem.code): \(problem.message) (\(problem.at))"), width: width)
-        let remedy = wrapped(Readable.line(problem.remedy), width: width)
-        return said.enumerated().map { indent + ($0 == 0 ? "! " : "  ") + terminal.coloured($1, .red) }
-            + remedy.enumerated().map { indent + ($0 == 0 ? "> " : "  ") + $1 }
+        let said = wrapped(SafeText.line("\(problem.code): \(problem.message) (\(problem.at))"), width: width)
+        let remedy = wrapped(SafeText.line(problem.remedy), width: width)
+        return said.enumerated().map { Styled(indent + ($0 == 0 ? "! " : "  ")) + Styled($1, .red, on: terminal) }
+            + remedy.enumerated().map { Styled(indent + ($0 == 0 ? "> " : "  ") + $1) }
     }
 
     /// The pieces after the label, on as many lines as they need.
-    private func flowing(_ label: String, _ pieces: [String]) -> [String] {
-        var lines: [String] = []
-        var line = label
-        var width = label.count
+    private func flowing(_ label: String, _ pieces: [Styled]) -> [Styled] {
+        var lines: [Styled] = []
+        var line = Styled(label)
         for piece in pieces {
-            let isFirst = width == label.count
-            let length = visibleCount(piece)
-            if !isFirst, width + 2 + length > terminal.width {
+            let isFirst = line.width == label.count
+            if !isFirst, line.width + 2 + piece.width > terminal.width {
                 lines.append(line)
-                line = String(repeating: " ", count: label.count) + piece
-                width = label.count + length
+                line = Styled(String(repeating: " ", count: label.count)) + piece
             } else {
-                line += (isFirst ? "" : "  ") + piece
-                width += (isFirst ? 0 : 2) + length
+                line += Styled(isFirst ? "" : "  ") + piece
             }
         }
         return lines + [line]
     }
-
-    /// Characters that take room: all but colour sequences.
-    private func visibleCount(_ text: String) -> Int {
-        var count = 0
-        var inSequence = false
-        for character in text {
-            if character == "\u{1b}" { inSequence = true }
-            if !inSequence { count += 1 }
-            if inSequence, character == "m" { inSequence = false }
-        }
-        return count
-    }
 }
 
 extension StatusReport.StreamState {
+    /// Those that need somebody first.
+    fileprivate static let byTrouble: [Self] = [.parked, .backingOff, .paused, .ok]
+
     fileprivate var colour: Terminal.Colour {
         switch self {
         case .ok: .green

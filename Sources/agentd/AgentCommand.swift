@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import AgentRuntime
 import ArgumentParser
-import Glibc
+
+@main
+enum Program {
+    static func main() {
+        prepareProcess()
+        AgentCommand.main()
+    }
+}
 
 /// Runs the agent in the foreground.
-@main
-struct AgentCommand: AsyncParsableCommand {
+struct AgentCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agentd",
         abstract: "Take events on this machine, keep them safe, and deliver them to Amazon Kinesis in order.",
@@ -22,27 +28,30 @@ struct AgentCommand: AsyncParsableCommand {
     @Flag(help: "Check the configuration and exit: 0 if it is valid, 78 if it is not.")
     var checkConfig = false
 
-    func run() async throws {
+    func run() throws {
+        if checkConfig { letSignalsGo() }
         let settings: Settings
         do {
             settings = try Settings.load(path: config)
         } catch {
-            say("\(error)")
+            Console.say("\(error)")
             throw ExitCode(78)
         }
         if checkConfig {
+            let faults = settings.outsideFaults(file: config)
+            if !faults.isEmpty {
+                Console.say("\(SettingsFaults(faults: faults))")
+                throw ExitCode(78)
+            }
+            for warning in settings.warnings { Console.say("\(config): warning: \(warning.message) \(warning.remedy)") }
             print("\(config) is valid.")
             return
         }
         do {
-            try await runAgent(settings)
+            try runAgent(settings)
         } catch {
-            say("agentd: \(error)")
-            throw ExitCode(1)
+            Console.say("agentd: \(error)")
+            throw ExitCode(exitStatus(for: error))
         }
-    }
-
-    private func say(_ words: String) {
-        _ = (words + "\n").withCString { write(STDERR_FILENO, $0, strlen($0)) }
     }
 }

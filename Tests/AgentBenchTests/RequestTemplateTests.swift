@@ -77,6 +77,36 @@ struct RequestTemplateTests {
         #expect(Set(users) == Set((0..<10).map { "u-0000000\($0)" }))
     }
 
+    /// The stream in each of some requests or lines from the event `first` on.
+    private func streams(_ kind: RequestTemplate.Kind, events: Int, first: Int) throws -> [String] {
+        var template = RequestTemplate(
+            kind,
+            stream: "s-",
+            streams: 3,
+            host: "h",
+            event: EventText(size: 100),
+            events: events,
+            keys: 10
+        )
+        template.renumber(from: first)
+        if kind == .lines {
+            return try template.bytes.split(separator: UInt8(ascii: "\n")).map {
+                try JSONDecoder().decode(Line.self, from: Data($0)).stream
+            }
+        }
+        let head = try body(template).head
+        let path = try #require(head.split(separator: " ").dropFirst().first)
+        return [String(path.split(separator: "/")[2])]
+    }
+
+    @Test func requestsAndLinesGoRoundTheStreams() throws {
+        #expect(try streams(.ndjson, events: 20, first: 0) == ["s-0000"])
+        #expect(try streams(.ndjson, events: 20, first: 40) == ["s-0002"])
+        #expect(try streams(.ndjson, events: 20, first: 60) == ["s-0000"])
+        #expect(try streams(.posts, events: 1, first: 7) == ["s-0001"])
+        #expect(try streams(.lines, events: 4, first: 5) == ["s-0002", "s-0000", "s-0001", "s-0002"])
+    }
+
     @Test func linesRepeatTheUserAsTheirKey() throws {
         let lines = template(.lines, events: 50, keys: 10_000).bytes.split(separator: UInt8(ascii: "\n"))
         #expect(lines.count == 50)

@@ -32,6 +32,26 @@ struct Agentctl {
         signal: Int32? = nil,
         program: String = Self.program
     ) throws -> Outcome {
+        try run(
+            arguments,
+            stdin: stdin,
+            columns: columns,
+            environment: environment,
+            in: scratch,
+            signal: signal,
+            program: program
+        )
+    }
+
+    static func run(
+        _ arguments: [String],
+        stdin: String = "",
+        columns: Int? = nil,
+        environment: [String: String] = [:],
+        in scratch: Scratch,
+        signal: Int32? = nil,
+        program: String = Self.program
+    ) throws -> Outcome {
         let (input, out, words) = ("\(scratch.path)/in", "\(scratch.path)/out", "\(scratch.path)/err")
         let file = open(input, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o600)
         _ = stdin.withCString { write(file, $0, strlen($0)) }

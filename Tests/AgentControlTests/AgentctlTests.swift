@@ -29,10 +29,10 @@ import Testing
                 totals  accepted 1,234,567  delivered 1,222,219  dead-lettered 3  refused 7
 
                 STREAM            STATE   QUEUED        SIZE  IN FLIGHT  OLDEST  DELIVERED  RETRIES  THROTTLED  LIMITED BY
-                clicks@us-east-1  ok         345    68.3 KiB         50   750ms  1,222,000       12          0  key_order
                 orders@eu-west-1  parked  12,000  1023.9 MiB          0   2h 5m        219        0         40  -
                   ! ResourceNotFoundException: Stream orders under account 111122223333 not found. (2026-11-22T06:41:57Z)
                   > Create the stream, or take it out of agent.conf.
+                clicks@us-east-1  ok         345    68.3 KiB         50   750ms  1,222,000       12          0  key_order
 
                 """
         )
@@ -52,11 +52,11 @@ import Testing
                         refused 7
 
                 STREAM            STATE   QUEUED  OLDEST  DELIVERED  LIMITED BY
-                clicks@us-east-1  ok         345   750ms  1,222,000  key_order
                 orders@eu-west-1  parked  12,000   2h 5m        219  -
                   ! ResourceNotFoundException: Stream orders under account
                     111122223333 not found. (2026-11-22T06:41:57Z)
                   > Create the stream, or take it out of agent.conf.
+                clicks@us-east-1  ok         345   750ms  1,222,000  key_order
 
                 """
         )
@@ -142,19 +142,17 @@ import Testing
     }
 
     @Test(arguments: [
-        ["frobnicate"], ["peek"], ["peek", "bad name"], ["peek", "a", "--limit", "0"], ["flush", "--timeout", "soon"],
-        ["dead-letters", "requeue"], ["dead-letters", "requeue", "1", "--all", "a"],
+        ["frobnicate"], ["help", "frobnicate"], ["dead-letters", "lst"], ["peek"], ["peek", "bad name"],
+        ["peek", "a", "--limit", "0"], ["flush", "--timeout", "soon"],
+        ["dead-letters", "show", "0"], ["dead-letters", "show", "--", "-9223372036854775808"],
+        ["flush", "--timeout", "nan"],
+        ["flush", "--timeout", "1e300"], ["dead-letters", "list", "--after", "9223372036854775807"],
+        ["dead-letters", "requeue", "0"],
+        ["peek", "a@evil.example.com/x"], ["dead-letters", "requeue"], ["dead-letters", "requeue", "1", "--all", "a"],
     ])
     func badUsageIs64(arguments: [String]) throws {
         let scratch = try Scratch()
-        let outcome =
-            switch arguments.count {
-            case 1: try Agentctl.run(arguments[0], in: scratch)
-            case 2: try Agentctl.run(arguments[0], arguments[1], in: scratch)
-            case 3: try Agentctl.run(arguments[0], arguments[1], arguments[2], in: scratch)
-            case 4: try Agentctl.run(arguments[0], arguments[1], arguments[2], arguments[3], in: scratch)
-            default: try Agentctl.run(arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], in: scratch)
-            }
+        let outcome = try Agentctl.run(arguments, in: scratch)
         #expect(outcome.code == 64 && outcome.out == "" && outcome.words.contains("Usage"))
     }
 
@@ -316,7 +314,7 @@ import Testing
         let tooMany = try Agentctl.run("dead-letters", "requeue", "3", "4", "5", in: scratch)
         #expect(tooMany.code == 1 && tooMany.words.contains("1 of these ids"))
         let dryRuns = handler.requests.map { if case .requeue(let request) = $0 { request.dryRun } else { false } }
-        #expect(dryRuns == [true, false, false, false])
+        #expect(dryRuns == [true, false, false, false, false, false], "two letters and an end are three steps")
     }
 
     // MARK: check-config

@@ -36,7 +36,7 @@ import Testing
         #expect(try client.resume(StreamReference(name: "clicks")).region == "us-east-1")
         #expect(try client.deadLetters(DeadLetterQuery(stream: nil, after: 3, limit: 2)) == [.sample(7)])
         #expect(try client.deadLetter(id: 7) == .sample(7))
-        #expect(try client.requeue(RequeueRequest(.ids([7, 8]), dryRun: true)).events == 1)
+        #expect(try client.requeue(.ids([8, 7]), dryRun: true).missing == 1)
 
         let requests = handler.requests
         #expect(requests.count == 9)

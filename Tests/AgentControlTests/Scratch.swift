@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AgentControl
+import Dispatch
 import Glibc
 import Testing
 
@@ -61,7 +62,7 @@ final class Scratch {
 
 /// A connection that says what it likes.
 final class RawConnection {
-    private let descriptor: Int32
+    let descriptor: Int32
 
     init(_ path: String) throws {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -86,6 +87,34 @@ final class RawConnection {
         }
     }
 
+    /// Writes from a thread of its own, then closes its half.
+    func writeInBackground(_ bytes: [UInt8]) {
+        let copy = dup(descriptor)
+        DispatchQueue.global().async {
+            var written = 0
+            while written < bytes.count {
+                let count = bytes.withUnsafeBytes {
+                    send(copy, $0.baseAddress! + written, $0.count - written, Int32(MSG_NOSIGNAL))
+                }
+                guard count > 0 else { break }
+                written += count
+            }
+            shutdown(copy, Int32(SHUT_WR))
+            close(copy)
+        }
+    }
+
+    /// Lines until the other end closes, or says nothing for ten seconds.
+    func countLines() -> Int {
+        var lines = 0
+        var block = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = read(descriptor, &block, block.count)
+            guard count > 0 else { return lines }
+            for byte in block[..<count] where byte == UInt8(ascii: "\n") { lines += 1 }
+        }
+    }
+
     func endWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Up to and without the next line end; what there was where the connection ended before.
@@ -101,6 +130,12 @@ final class RawConnection {
         var byte: UInt8 = 0
         let count = read(descriptor, &byte, 1)
         return count == 0 || (count < 0 && errno == ECONNRESET)
+    }
+
+    /// Whether the other end has closed the connection, as of now.
+    func hasHungUp() -> Bool {
+        var state = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&state, 1, 0) > 0 && Int32(state.revents) & POLLHUP != 0
     }
 
     static func withAddress<R>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> R) rethrows -> R {
@@ -120,4 +155,30 @@ final class RawConnection {
         try withAddress(path) { try #require(bind(descriptor, $0, $1) == 0) }
         close(descriptor)
     }
+}
+
+/// A socket that takes a line of each connection, says something, and closes it.
+final class AnsweringSocket {
+    private let descriptor: Int32
+
+    init(_ path: String, _ answer: String) throws {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        self.descriptor = descriptor
+        try RawConnection.withAddress(path) { try #require(bind(descriptor, $0, $1) == 0) }
+        try #require(listen(descriptor, 8) == 0)
+        DispatchQueue.global().async {
+            while true {
+                let accepted = accept(descriptor, nil, nil)
+                guard accepted >= 0 else { return }
+                var byte: UInt8 = 0
+                while read(accepted, &byte, 1) == 1, byte != UInt8(ascii: "\n") {}
+                _ = answer.withCString { send(accepted, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+                close(accepted)
+            }
+        }
+    }
+
+    func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+    deinit { close(descriptor) }
 }

@@ -2,7 +2,6 @@
 
 import AgentControl
 import AgentCore
-import Synchronization
 
 /// An agentd that answers as it is told, and remembers what it was asked.
 final class ScriptedHandler: ControlHandler {
@@ -12,10 +11,18 @@ final class ScriptedHandler: ControlHandler {
         var letters: [DeadLetterReport] = []
         var flushesTo = FlushReport(empty: true, queuedEvents: 0)
         var refusal: ControlError?
+        /// The dead letter at which a requeue ends.
+        var noRoomFor: Int64?
+        var noRoom = "There is no room."
+        /// Where a stream is that is paused or resumed, if its name says nothing else.
+        var regionOfPaused = "us-east-1"
         /// Reply to each request so often.
         var replies = 1
         /// Keep the reply to a flush until ``release()``.
         var holdsFlush = false
+        /// Likewise of a status, and of what reads or writes the queue.
+        var holdsStatus = false
+        var holdsWork = false
     }
 
     private struct State {
@@ -23,13 +30,19 @@ final class ScriptedHandler: ControlHandler {
         var requests: [ControlRequest] = []
         var held: [@Sendable () -> Void] = []
         var nextID: Int64 = 1
+        var abandoned = 0
     }
 
-    private let state: Mutex<State>
+    private let state: Lock<State>
 
-    init(_ script: Script = Script()) { state = Mutex(State(script: script)) }
+    init(_ script: Script = Script()) { state = Lock(State(script: script)) }
+
+    func change(_ body: (inout Script) -> Void) { state.withLock { body(&$0.script) } }
 
     var requests: [ControlRequest] { state.withLock { $0.requests } }
+
+    /// Flushes whose wait was ended.
+    var abandoned: Int { state.withLock { $0.abandoned } }
 
     func release() {
         for reply in state.withLock({
@@ -42,8 +55,21 @@ final class ScriptedHandler: ControlHandler {
         _ reply: @escaping ControlReply<Value>,
         _ value: (inout Script) -> Result<Value, ControlError>
     ) {
-        let (result, times) = state.withLock { state in
+        let reply: ControlReply<Value>? = state.withLock { state in
             state.requests.append(request)
+            let holds =
+                switch request {
+                case .status: state.script.holdsStatus
+                case .flush: state.script.holdsFlush
+                default: state.script.holdsWork
+                }
+            guard holds else { return reply }
+            let result = value(&state.script)
+            state.held.append { reply(result) }
+            return nil
+        }
+        guard let reply else { return }
+        let (result, times) = state.withLock { state in
             if let refusal = state.script.refusal { return (Result<Value, ControlError>.failure(refusal), 1) }
             return (value(&state.script), state.script.replies)
         }
@@ -67,28 +93,33 @@ final class ScriptedHandler: ControlHandler {
         answer(.send(request), reply) { _ in .success(SendReport(accepted: request.events.count, firstID: first)) }
     }
 
-    func flush(_ request: FlushRequest, reply: @escaping ControlReply<FlushReport>) {
-        let holds = state.withLock { $0.script.holdsFlush }
-        guard holds else { return answer(.flush(request), reply) { .success($0.flushesTo) } }
-        state.withLock { state in
-            state.requests.append(.flush(request))
-            let report = state.script.flushesTo
-            state.held.append { reply(.success(report)) }
-        }
+    func flush(_ request: FlushRequest, reply: @escaping ControlReply<FlushReport>) -> @Sendable () -> Void {
+        answer(.flush(request), reply) { .success($0.flushesTo) }
+        return { [self] in state.withLock { $0.abandoned += 1 } }
     }
 
     func pause(_ stream: StreamReference, reply: @escaping ControlReply<PauseReport>) {
-        answer(.pause(stream), reply) { _ in
+        answer(.pause(stream), reply) { script in
             .success(
-                PauseReport(name: stream.name, region: stream.region ?? "us-east-1", paused: true, queuedEvents: 3)
+                PauseReport(
+                    name: stream.name,
+                    region: stream.region ?? script.regionOfPaused,
+                    paused: true,
+                    queuedEvents: 3
+                )
             )
         }
     }
 
     func resume(_ stream: StreamReference, reply: @escaping ControlReply<PauseReport>) {
-        answer(.resume(stream), reply) { _ in
+        answer(.resume(stream), reply) { script in
             .success(
-                PauseReport(name: stream.name, region: stream.region ?? "us-east-1", paused: false, queuedEvents: 3)
+                PauseReport(
+                    name: stream.name,
+                    region: stream.region ?? script.regionOfPaused,
+                    paused: false,
+                    queuedEvents: 3
+                )
             )
         }
     }
@@ -108,8 +139,26 @@ final class ScriptedHandler: ControlHandler {
         }
     }
 
-    func requeue(_ request: RequeueRequest, reply: @escaping ControlReply<RequeueReport>) {
-        answer(.requeue(request), reply) { .success(RequeueReport(events: $0.letters.count, bytes: 2048)) }
+    /// A dead letter a step.
+    func requeue(_ request: RequeueRequest, reply: @escaping ControlReply<RequeueStep>) {
+        answer(.requeue(request), reply) { script in
+            var step = RequeueStep()
+            let ids = script.letters.map(\.event.id)
+            switch request.which {
+            case .ids(let wanted):
+                step.events = wanted.filter(ids.contains).count
+                step.missing = wanted.count - step.events
+            case .stream where request.dryRun:
+                step.events = ids.count
+            case .stream:
+                if let id = ids.first(where: { $0 > request.after }) {
+                    if id == script.noRoomFor { step.stoppedBecause = script.noRoom } else { step.events = 1 }
+                    if step.events == 1 { step.next = .init(after: id, through: ids.last ?? 0) }
+                }
+            }
+            step.bytes = step.events * 1024
+            return .success(step)
+        }
     }
 }
 

@@ -105,6 +105,35 @@ struct FramingTests {
         #expect(text.hasSuffix("\r\n\r\n"))
     }
 
+    @Test(
+        arguments: [
+            ("/healthz", "Host: evil.example", 403), ("/healthz", "Host: a\r\nOrigin: https://evil.example", 403),
+            ("/nowhere/x/y/z", "Host: localhost", 404), ("/v1/streams/clicks/events", "Host: localhost", 405),
+            ("/healthz", "A: b", 400), ("/healthz", "Host: localhost\r\nBad Name: 1", 400),
+            ("/metrics", "Host: localhost", 501),
+            ("/\(String(repeating: "a", count: 9000))", "Host: localhost", 414),
+        ] as [(String, String, Int)]
+    )
+    func headGetsNoBodyWhateverTheAnswerIs(path: String, fields: String, status: Int) throws {
+        let server = TestServer()
+        let connection = try server.connect()
+        try connection.send("HEAD \(path) HTTP/1.1\r\n\(fields)\r\n\r\n")
+        let text = try connection.drainOutput()
+        #expect(text.hasPrefix("HTTP/1.1 \(status) "))
+        #expect(text.hasSuffix("\r\n\r\n"))
+        // As long as the body that GET would get (RFC 9110 section 8.6).
+        #expect(text.contains("Content-Length: ") && !text.contains("Content-Length: 0\r\n"))
+    }
+
+    @Test func aSlowHeadGetsNoBodyEither() throws {
+        let server = TestServer()
+        let connection = try server.connect()
+        try connection.send("HEAD /healthz HTTP/1.1\r\n")
+        server.advance(.seconds(15))
+        let text = try connection.drainOutput()
+        #expect(text.hasPrefix("HTTP/1.1 408 ") && text.hasSuffix("\r\n\r\n"))
+    }
+
     @Test func readinessIsAskedFor() throws {
         let request = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         #expect(try TestServer().reply(to: request).status == 200)

@@ -141,4 +141,27 @@ struct FrontDoorTests {
         #expect(try server.reply(to: post(#"{"event":{"user":{"id":9}}}"#, "/kinesis/stream/orders")).status == 200)
         #expect(server.queue.stored[1].key.partitionKey == "9")
     }
+
+    @Test func itIsToldWhenNobodyWaitsForADeliveryAnyMore() throws {
+        let server = TestServer { $0.putWait = .seconds(5) }
+        let (first, second) = (try server.connect(), try server.connect())
+        try first.send(put(Self.event))
+        try second.send(put(Self.event))
+        #expect(server.notices.stoppedWaiting.isEmpty)
+        try second.channel.close().wait()
+        server.advance(.seconds(6))
+        #expect(try first.reply().status == 202)
+        #expect(server.notices.stoppedWaiting == [EventID(1), EventID(2)])
+    }
+
+    @Test func itIsToldAsWellWhenTheStreamIsFoundToBeDown() throws {
+        let server = TestServer(answersAtOnce: false)
+        let connection = try server.connect()
+        try connection.send(put(Self.event))
+        server.directory.setDelivering(false)
+        server.queue.store()
+        #expect(try connection.reply().status == 202)
+        server.turn()
+        #expect(server.notices.stoppedWaiting == [EventID(1)])
+    }
 }

@@ -131,9 +131,28 @@ struct LinesTests {
         #expect(server.queue.storedTexts[2] == "3")
     }
 
+    @Test func theDefaultStreamMayBeInAnotherRegion() throws {
+        let server = TestServer {
+            $0.defaultStream = "clicks"
+            $0.defaultRegion = "eu-west-1"
+        }
+        let connection = try server.connect(isLocal: true)
+        try connection.send(
+            """
+            {"event":1}
+            {"event":2,"region":"us-east-1"}
+            {"event":3,"stream":"orders"}
+
+            """
+        )
+        // A line that names a region or a stream means what it says.
+        #expect(server.queue.stored.map(\.destination) == [DestinationID(2), DestinationID(1), DestinationID(3)])
+    }
+
     @Test(
         arguments: [
             .queueFull(usedBytes: 9000, limitBytes: 9000), .diskFull(freeBytes: 0, limitBytes: 1),
+            .lastTenth(DestinationID(1), usedBytes: 9000, limitBytes: 9900), .locked(path: "", holder: ""),
             .destinationFull(DestinationID(1), usedBytes: 9000, limitBytes: 9000),
         ] as [AppendRefusal]
     )

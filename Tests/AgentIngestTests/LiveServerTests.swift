@@ -43,11 +43,11 @@ struct LiveServerTests {
     @Test func largeBodiesArriveWhole() async throws {
         let (server, queue, _) = try await start { $0.maxEventBytes = 4 << 20 }
         let client = try BlockingClient(tcp: try #require(server.httpAddress))
-        let lines = String(repeating: "{\"a\":\"0123456789\"}\n", count: 150_000)
+        let lines = String(repeating: "{\"a\":\"0123456789\", \"b\": \"01234567890123456789\"}\n", count: 60_000)
         try client.send(post(lines, type: "application/x-ndjson"))
-        #expect(try client.receive(until: "}").contains("\"accepted\":150000"))
+        #expect(try client.receive(until: "}").contains("\"accepted\":60000"))
         client.close()
-        #expect(queue.stored.count == 150_000)
+        #expect(queue.stored.count == 60_000)
         await server.shutDown()
     }
 
@@ -66,7 +66,7 @@ struct LiveServerTests {
         await server.shutDown()
     }
 
-    @Test func connectionsAreCappedAndComeBack() async throws {
+    @Test func theIdleOneMakesRoomForANewClient() async throws {
         let (server, _, _) = try await start { $0.maxConnections = 1 }
         let address = try #require(server.httpAddress)
         let first = try BlockingClient(tcp: address)
@@ -74,15 +74,9 @@ struct LiveServerTests {
         #expect(try first.receive(until: "}").hasPrefix("HTTP/1.1 202"))
         let second = try BlockingClient(tcp: address)
         try second.send(post("1"))
-        #expect(try second.receiveAll().hasPrefix("HTTP/1.1 503"))
-        second.close()
-        first.halfClose()
-        _ = try first.receiveAll()
-        first.close()
-        let third = try BlockingClient(tcp: address)
-        try third.send(post("1"))
-        #expect(try third.receive(until: "}").hasPrefix("HTTP/1.1 202"))
-        third.close()
+        #expect(try second.receive(until: "}").hasPrefix("HTTP/1.1 202"))
+        #expect(try first.receiveAll() == "")
+        for client in [first, second] { client.close() }
         await server.shutDown()
     }
 

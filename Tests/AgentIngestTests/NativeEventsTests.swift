@@ -17,7 +17,13 @@ struct NativeEventsTests {
         #expect(server.queue.storedTexts == [" {\"a\" : 1}\n"])
     }
 
-    @Test(arguments: ["application/x-ndjson", "application/jsonl", "Application/X-NDJSON; charset=utf-8"])
+    @Test(arguments: [
+        "application/x-ndjson", "application/jsonl", "Application/X-NDJSON; charset=utf-8", "application/ndjson",
+        "application/x-jsonl", "application/jsonlines", "application/x-jsonlines", "application/json-lines",
+        "application/stream+json", "application/x-json-stream", "application/x-ldjson", "text/ndjson", "text/jsonl",
+        "application/vnd.example+ndjson", "application/vnd.example+jsonl; version=1",
+        "application/jsonl;charset=\"UTF8\"",
+    ])
     func linesAreEventsAndBlankOnesAreSkipped(type: String) throws {
         let server = TestServer()
         let reply = try server.reply(to: post("{\"a\":1}\r\n\n  \n[2] \n\r\n3", type: type))
@@ -31,8 +37,94 @@ struct NativeEventsTests {
         for type in ["text/plain", "application/octet-stream", "application/jsonx", ""] {
             #expect(try server.reply(to: post("{not json\u{0}\n", type: type)).status == 202)
         }
+        #expect(try server.reply(to: post("[1]{\"a\":1}", type: "text/plain; charset=latin1")).status == 202)
         #expect(try server.reply(to: post("{}", type: "application/cloudevents+json")).status == 202)
         #expect(try server.reply(to: post("{", type: "application/cloudevents+JSON; charset=\"utf-8\"")).status == 400)
+    }
+
+    @Test(arguments: [
+        "application/json", "text/json", "text/x-json", "application/x-json", "application/vnd.example.v1+json",
+        "application/cloudevents+json", "application/x-amz-json-1.1", "Application/GEO+JSON ; charset=utf-8",
+    ])
+    func aTypeOfOneJSONTextIsOneEvent(type: String) throws {
+        let server = TestServer()
+        #expect(try server.reply(to: post("[{\"a\": 1}, 2]\n", type: type)).status == 202)
+        #expect(server.queue.storedTexts == ["[{\"a\": 1}, 2]\n"])
+        let several = try server.reply(to: post("{\"a\":1}\n{\"a\":2}\n", type: type))
+        #expect((several.status, several.slug) == (400, "malformed_json"))
+        #expect(several.body.contains("application/x-ndjson"))
+        #expect(server.queue.stored.count == 1)
+    }
+
+    @Test(
+        arguments: [
+            ("application/cloudevents-batch+json", 501, "not_available_yet"),
+            ("application/json-seq", 415, "content_type"), ("application/geo+json-seq", 415, "content_type"),
+            ("multipart/form-data; boundary=x", 415, "content_type"), ("Multipart/Mixed", 415, "content_type"),
+            ("application/vnd.kafka.json.v2+json", 415, "content_type"),
+        ] as [(String, Int, String)]
+    )
+    func aTypeOfSeveralEventsIsNotTakenForOne(type: String, status: Int, slug: String) throws {
+        let server = TestServer()
+        let reply = try server.reply(to: post("[1]", type: type))
+        #expect((reply.status, reply.slug) == (status, slug))
+        #expect(server.queue.stored.isEmpty)
+    }
+
+    @Test func aFormIsAnEventOnlyWhereItIsJSON() throws {
+        let server = TestServer()
+        let type = "application/x-www-form-urlencoded"
+        #expect(
+            try server.reply(to: post("{\"user\":{\"id\":\"u\"}}", "/v1/streams/orders/events", type: type)).status
+                == 202
+        )
+        #expect(server.queue.stored.map(\.key.partitionKey) == ["u"])
+        for body in ["a=1&b=2", "{\"a\":1}\n{\"a\":2}"] {
+            let reply = try server.reply(to: post(body, type: type))
+            #expect((reply.status, reply.slug) == (415, "content_type"))
+            #expect(reply.body.contains("application/json") && reply.body.contains("application/x-ndjson"))
+        }
+        #expect(try server.reply(to: post("", type: type)).slug == "empty_body")
+        #expect(server.queue.stored.count == 1)
+    }
+
+    @Test func theKeyOfJSONIsFoundWhateverItsTypeSays() throws {
+        let server = TestServer()
+        for (body, key) in [
+            ("{\"user\":{\"id\":\"u\"}}", "u"), ("{\"user\":{\"id\":7}} x", ""), ("plain", ""), ("\"text\"", ""),
+        ] {
+            #expect(try server.reply(to: post(body, "/v1/streams/orders/events", type: "text/plain")).status == 202)
+            #expect(server.queue.stored.last?.key.partitionKey == key)
+        }
+        let refused = try server.reply(to: post("{\"user\":{\"id\":[]}}", "/v1/streams/orders/events", type: ""))
+        #expect((refused.status, refused.slug) == (400, "malformed_key"))
+    }
+
+    @Test(arguments: [
+        ("?partial=true", "A: b"), ("?x=1&partial", "A: b"), ("", "Prefer: wait=5"),
+        ("", "Prefer: respond-async, wait = 5"),
+    ])
+    func whatIsNotAvailableYetIsRefused(query: String, field: String) throws {
+        let server = TestServer()
+        let path = "/v1/streams/clicks/events" + query
+        #expect(try server.reply(to: post("1", path, type: "application/json", field)).slug == "not_available_yet")
+        #expect(server.queue.stored.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("?partial=false", "A: b"), ("", "Prefer: return=minimal; x=wait"), ("?partially=1", "Prefer: awaiting"),
+    ])
+    func whatOnlyLooksLikeItIsNot(query: String, field: String) throws {
+        let path = "/v1/streams/clicks/events" + query
+        #expect(try TestServer().reply(to: post("1", path, type: "application/json", field)).status == 202)
+    }
+
+    @Test func anEncodedBodyIsToldWhatIsTaken() throws {
+        let reply = try TestServer().reply(
+            to: post("1", "/v1/streams/clicks/events", type: "application/json", "Content-Encoding: gzip")
+        )
+        #expect((reply.status, reply.fields["accept-encoding"]) == (415, "identity"))
+        #expect(reply.body.contains("not available yet"))
     }
 
     @Test func aBadLineRefusesTheRequestAndNamesItsPlace() throws {
@@ -119,7 +211,7 @@ struct NativeEventsTests {
     }
 
     @Test func manyTinyEventsAreBounded() throws {
-        let server = TestServer { $0.maxRequestBytes = 640 }
+        let server = TestServer { $0.maxRequestBytes = 2560 }
         let type = "application/jsonl"
         #expect(try server.reply(to: post(String(repeating: "1\n", count: 10), type: type)).status == 202)
         #expect(try server.reply(to: post(String(repeating: "1\n", count: 11), type: type)).slug == "too_many_events")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AgentCore
+import NIOCore
 import Testing
 
 @testable import AgentIngest
@@ -46,65 +47,12 @@ struct PiecesTests {
         #expect(Array(host.utf8).withUnsafeBytes { HostName.isLoopback($0) } == isLoopback)
     }
 
-    @Test func memoryIsGivenInTheOrderAskedFor() {
-        final class Holder {}
-        let (a, b, c) = (Holder(), Holder(), Holder())
-        var budget = ByteBudget<Holder>(limit: 100)
-        // The last would fit, but another came first.
-        let given = [budget.reserve(80, for: a), budget.reserve(60, for: b), budget.reserve(10, for: c)]
-        #expect(given == [true, false, false])
-        let early = budget.nextGrant()
-        #expect(early == nil)
-        budget.release(80)
-        let late = [budget.nextGrant()?.holder, budget.nextGrant()?.holder, budget.nextGrant()?.holder]
-        #expect(late.map { $0.map(ObjectIdentifier.init) } == [ObjectIdentifier(b), ObjectIdentifier(c), nil])
-        #expect(budget.held == 70)
-    }
-
-    @Test func oneThatGrowsMayOverdraw() {
-        final class Holder {}
-        let (a, b) = (Holder(), Holder())
-        var budget = ByteBudget<Holder>(limit: 100)
-        let given = [(100, a), (50, a), (50, b)].map { budget.reserve($0.0, for: $0.1, grows: true) }
-        #expect(given == [true, true, false])
-        let early = budget.nextGrant()
-        #expect(early == nil)
-        budget.endGrowth(of: a)
-        let late = budget.nextGrant()
-        #expect(late?.holder === b)
-        #expect(budget.held == 200)
-    }
-
-    @Test func connectionsAreCounted() {
-        let count = ConnectionCount(limit: 2)
-        let admissions = (0..<20).map { _ in count.enter() }
-        #expect(admissions == [.welcome, .welcome] + Array(repeating: .surplus, count: 16) + [.none, .none])
-        for _ in 0..<18 { count.leave() }
-        let again = count.enter()
-        #expect(again == .welcome)
-    }
-
-    @Test func answersFindOnlyTheirOwnRequest() throws {
-        let server = TestServer()
-        let connection = Connection(loop: server.loop, isLocal: false, isSurplus: false)
-        func entry(_ count: Int) -> PendingAppends.Entry {
-            .init(
-                owner: .lines(LinesConversation(connection)),
-                destination: DestinationID(1),
-                count: count,
-                bytes: 0,
-                awaitsDelivery: false
-            )
-        }
-        var pending = PendingAppends()
-        let first = pending.insert(entry(1))
-        let second = pending.insert(entry(2))
-        let removed = pending.remove(first)
-        #expect(removed?.count == 1)
-        let third = pending.insert(entry(3))
-        // The place is used again; the old token no longer leads there.
-        let counts = [first, third, second, .max].map { pending.remove($0)?.count }
-        #expect(counts == [nil, 3, 2, nil])
-        #expect(pending.count == 0)
+    @Test(arguments: [
+        ("192.0.2.7", "192.0.2.7", true), ("192.0.2.7", "192.0.2.8", false), ("[2001:db8::1]", "2001:DB8:0:0::1", true),
+        ("192.0.2.7", "::ffff:192.0.2.7", true), ("192.0.2.7.example", "192.0.2.7", false), ("", "192.0.2.7", false),
+        ("[::ffff:192.0.2.7]", "192.0.2.7", true), ("agent", "192.0.2.7", false),
+    ])
+    func aHostIsTheAddressThatARequestCameToHoweverItIsWritten(host: String, address: String, isSame: Bool) throws {
+        #expect(HostName.names(host, try SocketAddress(ipAddress: address, port: 8077)) == isSame)
     }
 }

@@ -11,6 +11,8 @@ struct RandomInputTests {
         post("{\"a\":[1,\"\\u00e9\"]}"),
         post("{\"user\":{\"id\":\"x\"}}\n[2]\n", "/v1/streams/orders/events", type: "application/jsonl"),
         put("{\"Data\":{\"x\":1},\"PartitionKey\":\"k\"}"), post("{\"event\":1}", "/kinesis/stream/clicks"),
+        put("{\"Data\":1,\"PartitionKey\":\"k\"}", "/streams/clicks/record"),
+        put("{\"records\":[{\"data\":\"x\",\"partition-key\":\"k\"}]}", "/streams/clicks/records"),
         FramingTests.chunked, "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n", FramingTests.expecting + "1",
         post("1", "/v1/streams/clicks/events?partition_key=a%20b&region=eu-west-1"),
     ]

@@ -22,13 +22,12 @@ struct RefusalTests {
             ("GET /clicks HTTP/1.1" + ending, 405, "method_not_allowed"),
             ("PUT /kinesis/stream/clicks HTTP/1.1" + ending, 405, "method_not_allowed"),
             ("DELETE /v1/streams/clicks/events HTTP/1.1" + ending, 405, "method_not_allowed"),
+            ("PUT /streams/clicks/recording HTTP/1.1" + ending, 404, "not_found"),
             ("post /v1/streams/clicks/events HTTP/1.1" + ending, 405, "method_not_allowed"),
             ("POST /v1/streams/%zz/events HTTP/1.1" + ending, 400, "malformed_path"),
             ("POST /v1/streams/%ff/events HTTP/1.1" + ending, 400, "malformed_path"),
             // What is for later.
             ("GET /metrics HTTP/1.1" + ending, 501, "not_available_yet"),
-            ("PUT /streams/clicks/record HTTP/1.1" + ending, 501, "not_available_yet"),
-            ("PUT /streams/clicks/records HTTP/1.1" + ending, 501, "not_available_yet"),
             (
                 "POST / HTTP/1.1\r\nX-Amz-Target: Kinesis_20131202.PutRecord\r\nContent-Length: 2" + ending + "{}", 501,
                 "not_available_yet"
@@ -107,6 +106,7 @@ struct RefusalTests {
             ("POST /v1/streams/clicks/events HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "malformed_request"),
             (native + "Transfer-Encoding: chunked\r\n\r\nx\r\n", 400, "malformed_chunk"),
             (native + "Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400, "malformed_chunk"),
+            (native + "Transfer-Encoding: chunked\r\n\r\n1 1\r\n1\r\n0\r\n\r\n", 400, "malformed_chunk"),
             (native + "Transfer-Encoding: chunked\r\n\r\n1\n1\n0\n\n", 400, "malformed_chunk"),
             (native + "Transfer-Encoding: chunked\r\n\r\n1\r\n12\r\n", 400, "malformed_chunk"),
             (native + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", 400, "malformed_chunk"),
@@ -154,6 +154,9 @@ struct RefusalTests {
     @Test(
         arguments: [
             (.queueFull(usedBytes: 9, limitBytes: 9), 507, "queue_full", true),
+            (.lastTenth(DestinationID(1), usedBytes: 9, limitBytes: 9), 507, "queue_full", true),
+            (.tooLarge(bytes: 10, limitBytes: 9), 413, "request_too_large", false),
+            (.locked(path: "queue.db", holder: "sqlite3, process 7"), 503, "queue_locked", true),
             (.destinationFull(DestinationID(1), usedBytes: 9, limitBytes: 9), 507, "destination_full", true),
             (.diskFull(freeBytes: 1, limitBytes: 9), 507, "disk_full", true),
             (.stopping, 503, "stopping", true),
@@ -164,7 +167,7 @@ struct RefusalTests {
     )
     func saysWhyTheQueueTookNothing(why: AppendRefusal, status: Int, slug: String, retries: Bool) throws {
         for (request, expected) in [
-            (post("1"), status), (post(#"{"event":1}"#, "/kinesis/stream/clicks"), 500),
+            (post("1"), status), (post(#"{"event":1}"#, "/kinesis/stream/clicks"), status < 500 ? 400 : 500),
             (put(#"{"Data":1,"PartitionKey":"k"}"#), status),
         ] {
             let server = TestServer(answersAtOnce: false)

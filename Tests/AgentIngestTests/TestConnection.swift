@@ -3,6 +3,7 @@
 import AgentCore
 import NIOCore
 import NIOEmbedded
+import Synchronization
 
 @testable import AgentIngest
 
@@ -12,28 +13,42 @@ final class TestServer {
     let queue: ScriptedQueue
     let directory = ScriptedDirectory()
     let loop: IngestLoop
+    let connections: ConnectionCount
+    let notices = Notices()
 
     init(answersAtOnce: Bool = true, readiness: Readiness = .ready, _ change: (inout IngestSettings) -> Void = { _ in })
     {
         var settings = IngestSettings()
         change(&settings)
         queue = ScriptedQueue(answersAtOnce: answersAtOnce)
+        connections = ConnectionCount(limit: settings.maxConnections)
         loop = IngestLoop(
             eventLoop: eventLoop,
             settings: settings,
             directory: directory,
             queue: queue,
             readiness: { readiness },
-            connectionClosed: {}
+            connectionClosed: { [connections] in connections.leave($0, isSurplus: $1) },
+            stoppedWaiting: { [notices] in notices.stopped($0) },
+            notify: { [notices] in notices.note($0) }
         )
     }
 
     func connect(isLocal: Bool = false, isSurplus: Bool = false) throws -> TestConnection {
-        try TestConnection(self, Connection(loop: loop, isLocal: isLocal, isSurplus: isSurplus))
+        try TestConnection(self, Connection(loop: loop, door: isLocal ? .unix : .tcp, isSurplus: isSurplus))
+    }
+
+    /// Connects as a client does for whom there may be no place.
+    func enter(_ door: Door) throws -> TestConnection {
+        let isSurplus = try loop.admit(door, connections)
+        return try TestConnection(self, Connection(loop: loop, door: door, isSurplus: isSurplus))
     }
 
     /// Runs what is due; answers of the queue arrive.
-    func turn() { eventLoop.run() }
+    func turn() {
+        eventLoop.run()
+        while loop.hasTurns { eventLoop.advanceTime(by: .microseconds(50)) }
+    }
 
     func advance(_ time: TimeAmount) { eventLoop.advanceTime(by: time) }
 
@@ -43,6 +58,19 @@ final class TestServer {
         try connection.send(request)
         return try connection.reply()
     }
+}
+
+/// What the server tells the rest of the agent.
+final class Notices: Sendable {
+    private let all = Mutex<[IngestNotice]>([])
+    private let events = Mutex<[EventID]>([])
+
+    func note(_ notice: IngestNotice) { all.withLock { $0.append(notice) } }
+    func stopped(_ ids: [EventID]) { events.withLock { $0 += ids } }
+
+    var told: [IngestNotice] { all.withLock { $0 } }
+    /// Events whose delivery is no longer waited for.
+    var stoppedWaiting: [EventID] { events.withLock { $0 } }
 }
 
 /// The client's end of a connection.
@@ -90,6 +118,13 @@ final class TestConnection {
     }
 
     var isOpen: Bool { channel.isActive }
+
+    /// The client reads nothing any more, or all that there is again.
+    func setReading(_ isReading: Bool) {
+        channel.isWritable = isReading
+        channel.pipeline.fireChannelWritabilityChanged()
+        server.turn()
+    }
 
     /// Asks for input, as the channel does after each read.
     /// - Returns: whether the socket would be read now.

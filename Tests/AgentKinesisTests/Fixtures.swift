@@ -21,7 +21,7 @@ final class FixedProvider: CredentialProvider {
 
     var invalidations: Int { refusals.withLock { $0 } }
 
-    func credentials(now: WallTime) throws(CredentialError) -> Credentials { try given.get() }
+    func credentials() throws(CredentialError) -> Credentials { try given.get() }
     func invalidate(_ refused: Credentials) { refusals.withLock { $0 += 1 } }
 }
 
@@ -29,7 +29,7 @@ final class FixedProvider: CredentialProvider {
 func sender(
     to url: String,
     provider: any CredentialProvider = FixedProvider(),
-    clock: ClockOffset = ClockOffset(),
+    clocks: EndpointClocks = EndpointClocks(),
     stallTimeout: Duration = .seconds(10),
     requestTimeout: Duration = .seconds(10)
 ) -> KinesisSender {
@@ -39,7 +39,7 @@ func sender(
         stallTimeout: stallTimeout,
         requestTimeout: requestTimeout
     )
-    return KinesisSender(settings: settings, clock: clock) { _ in provider }
+    return KinesisSender(settings: settings, clocks: clocks) { _ in provider }
 }
 
 func request(_ records: [OutgoingRecord], region: String = "us-east-1") -> OutgoingRequest {

@@ -15,6 +15,12 @@ final class ScriptedServer: Sendable {
         case close
         /// A reset in place of reading what was sent.
         case resetUnread
+        /// An answer after so many seconds.
+        case late(String, seconds: Double)
+        /// An answer; after it the connection is dead without a word: nothing that is sent to it is acknowledged.
+        case answerThenDie(String)
+        /// Nothing is read, until the semaphore is signalled.
+        case unread(until: DispatchSemaphore)
         /// Nothing, until the semaphore is signalled; `reached` is signalled when the request has been read.
         case silence(reached: DispatchSemaphore, until: DispatchSemaphore)
     }
@@ -69,7 +75,8 @@ final class ScriptedServer: Sendable {
     private func play(_ steps: [Step]) {
         var connection: Int32 = -1
         var connections = 0
-        defer { if connection >= 0 { close(connection) } }
+        var dead: [Int32] = []
+        defer { for socket in dead + (connection >= 0 ? [connection] : []) { close(socket) } }
         for step in steps {
             var request: Request?
             while request == nil {
@@ -78,7 +85,7 @@ final class ScriptedServer: Sendable {
                     if connection < 0 { return }
                     connections += 1
                 }
-                if case .resetUnread = step { break }
+                if step.readsNothing { break }
                 request = Self.read(connection, number: connections)
                 if request == nil {
                     close(connection)
@@ -88,12 +95,22 @@ final class ScriptedServer: Sendable {
             if let request { received.withLock { $0.append(request) } }
             switch step {
             case .answer(let body, let status, let headers):
-                let lines = headers.map { $0 + "\r\n" }.joined()
-                Self.write(
-                    connection,
-                    "HTTP/1.1 \(status) Status\r\n\(lines)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
-                )
+                Self.answer(connection, body, status, headers)
                 continue
+            case .late(let body, let seconds):
+                // To be late is what this step is for, and libcurl's clock is the machine's.
+                usleep(UInt32(seconds * 1_000_000))
+                Self.answer(connection, body)
+                continue
+            case .answerThenDie(let body):
+                // First, as the next request may come before this thread goes on. The answer still leaves.
+                Self.dropAllThatArrives(at: connection)
+                Self.answer(connection, body)
+                dead.append(connection)
+                connection = -1
+                continue
+            case .unread(let until):
+                _ = until.wait(timeout: .now() + 20)
             case .bytesThenClose(let bytes): Self.write(connection, bytes)
             case .close: break
             case .resetUnread:
@@ -105,6 +122,25 @@ final class ScriptedServer: Sendable {
             }
             close(connection)
             connection = -1
+        }
+    }
+
+    private static func answer(_ connection: Int32, _ body: String, _ status: Int = 200, _ headers: [String] = []) {
+        let lines = headers.map { $0 + "\r\n" }.joined()
+        write(
+            connection,
+            "HTTP/1.1 \(status) Status\r\n\(lines)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        )
+    }
+
+    /// With a filter that lets no packet pass, as if the cable were cut.
+    private static func dropAllThatArrives(at connection: Int32) {
+        // BPF_RET | BPF_K with 0 bytes, and the structure that holds one instruction (linux/filter.h).
+        var instruction: (code: UInt16, jt: UInt8, jf: UInt8, k: UInt32) = (6, 0, 0, 0)
+        withUnsafeMutablePointer(to: &instruction) { first in
+            var program: (count: UInt64, filter: UnsafeMutableRawPointer) = (1, UnsafeMutableRawPointer(first))
+            let attachFilter: Int32 = 26
+            precondition(setsockopt(connection, SOL_SOCKET, attachFilter, &program, 16) == 0)
         }
     }
 
@@ -166,5 +202,14 @@ final class ScriptedServer: Sendable {
             }
         }
         return (socket, UInt16(bigEndian: address.sin_port))
+    }
+}
+
+extension ScriptedServer.Step {
+    fileprivate var readsNothing: Bool {
+        switch self {
+        case .resetUnread, .unread: true
+        default: false
+        }
     }
 }

@@ -20,6 +20,7 @@ import Testing
         let url = "http://127.0.0.1:\(ScriptedServer.closedPort())"
         let failure = sender(to: url).send(request([record("x")])).failure
         #expect(failure?.kind == .connect)
+        #expect(failure?.code == "" && failure?.isTimeout == false)
         #expect(failure?.status == 0)
         #expect(failure?.message.contains(url) == true)
     }
@@ -27,6 +28,7 @@ import Testing
     @Test func unknownHostSentNothing() {
         let failure = sender(to: "http://no-such-host.invalid").send(request([record("x")])).failure
         #expect(failure?.kind == .connect)
+        #expect(failure?.code == "dns")
     }
 
     @Test func plainServerInPlaceOfTLSSentNothing() {
@@ -70,17 +72,7 @@ import Testing
         let outcome = sender(to: server.url, requestTimeout: .milliseconds(100)).send(request([record("x")]))
         until.signal()
         #expect(outcome.failure?.kind == .transport)
-    }
-
-    @Test func silenceEndsWithTheStallTimeout() {
-        let (reached, until) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-        let server = ScriptedServer([.silence(reached: reached, until: until)])
-        let start = ContinuousClock.now
-        let outcome = sender(to: server.url, stallTimeout: .milliseconds(100)).send(request([record("x")]))
-        until.signal()
-        #expect(ContinuousClock.now - start < .seconds(8), "long before its time-out")
-        #expect(outcome.failure?.kind == .transport)
-        #expect(outcome.failure?.message.contains("not a byte moved for 0.1 s") == true)
+        #expect(outcome.failure?.isTimeout == true)
     }
 
     @Test func cancellationEndsTheRunningRequestAndLaterOnes() {
@@ -110,6 +102,33 @@ import Testing
         let failure = sender(to: server.url).send(request([record("x")])).failure
         #expect(failure?.kind == .unintelligible)
         #expect(failure?.status == 200)
+    }
+
+    @Test(arguments: ["", "[]", "{}", #"{"SequenceNumber":"1","ShardId":"s"}x"#, #"{"SequenceNumber":null}"#])
+    func answerToPutRecordThatCannotBeUnderstoodMayHaveStoredIt(_ body: String) {
+        let server = ScriptedServer([.answer(body)])
+        #expect(sender(to: server.url).send(putRecord).failure?.kind == .unintelligible)
+    }
+
+    /// It is what PutRecords says of an entry, and says nothing of the stream's other shards.
+    @Test func aShardWithoutRoomRefusesThePutRecordAlone() {
+        let body = #"{"__type":"ProvisionedThroughputExceededException","message":"Rate exceeded for shard shardId-7"}"#
+        let server = ScriptedServer([
+            .answer(body, status: 400), .answer(body, status: 400),
+            .answer(#"{"__type":"ResourceNotFoundException"}"#, status: 400),
+        ])
+        let sender = sender(to: server.url)
+        let line = "ProvisionedThroughputExceededException: Rate exceeded for shard shardId-7"
+        #expect(sender.send(putRecord).lines == [line])
+        #expect(sender.send(request([record("x")])).failure?.code == "ProvisionedThroughputExceededException")
+        #expect(sender.send(putRecord).failure?.code == "ResourceNotFoundException")
+    }
+
+    private var putRecord: OutgoingRequest {
+        OutgoingRequest(
+            destination: Destination(region: "us-east-1", stream: "clicks"),
+            .putRecord(record("x"), after: "1")
+        )
     }
 
     @Test func answerWithoutEndIsCutOff() {
@@ -160,7 +179,7 @@ import Testing
         let sender = sender(to: server.url)
         #expect(sender.send(request([record("1")])).lines?.count == 1)
         let failure = sender.send(request([record("2")])).failure
-        #expect(failure?.kind == .response)
+        #expect(failure?.kind == .foreign)
         #expect(failure?.status == status)
         #expect(failure?.code == "")
         #expect(sender.send(request([record("3")])).lines?.count == 1)
@@ -169,7 +188,9 @@ import Testing
 
     @Test func anEndpointThatIsNoURLSendsNothing() {
         for url in ["", "ftp://127.0.0.1/", "http://", "nonsense://x"] {
-            #expect(sender(to: url.isEmpty ? " " : url).send(request([record("x")])).failure?.kind == .connect)
+            let failure = sender(to: url.isEmpty ? " " : url).send(request([record("x")])).failure
+            #expect(failure?.kind == .connect)
+            #expect(failure?.code == "endpoint_url")
         }
     }
 

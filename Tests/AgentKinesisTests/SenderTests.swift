@@ -32,6 +32,23 @@ import Testing
         #expect(String(decoding: sent.body, as: UTF8.self) == body)
     }
 
+    @Test(arguments: [("", ""), ("4957\"", #","SequenceNumberForOrdering":"4957\"""#)])
+    func sendsPutRecordWithTheNumberThatItFollows(_ predecessor: String, _ member: String) throws {
+        let server = ScriptedServer([
+            .answer(#"{"EncryptionType":"NONE","ShardId":"shardId-7","SequenceNumber":"4958"}"#)
+        ])
+        let put = OutgoingRequest.Operation.putRecord(record("a", key: "x", hashKey: "7"), after: predecessor)
+        let outcome = sender(to: server.url).send(
+            OutgoingRequest(destination: Destination(region: "us-east-1", stream: "clicks"), put)
+        )
+        #expect(outcome.lines == ["4958 shardId-7"])
+        let sent = try #require(server.requests().first)
+        #expect(sent.values("x-amz-target") == ["Kinesis_20131202.PutRecord"])
+        #expect(sent.values("authorization") == [try expectedSignature(of: sent, region: "us-east-1")])
+        let body = #"{"StreamName":"clicks","Data":"YQ==","PartitionKey":"x","ExplicitHashKey":"7"\#(member)}"#
+        #expect(String(decoding: sent.body, as: UTF8.self) == body)
+    }
+
     @Test func carriesAnyKeyAndAnyBytes() throws {
         let keys = [
             "\"", "\\", "a\"b\\c/", "\u{0}\u{1f}\n\t\u{7f}", "ключ-鍵-🔑", "e\u{301}",
@@ -87,37 +104,40 @@ import Testing
         #expect(sender.send(request(records)).lines?.count == 2)
         #expect(sender.send(request([record("small")])).lines?.count == 1)
         for sent in server.requests() {
+            #expect(sent.values("expect").isEmpty, "proxies refuse it")
             #expect(sent.values("authorization") == [try expectedSignature(of: sent, region: "us-east-1")])
         }
     }
 
     @Test func newCredentialsSignTheNextRequest() throws {
         let server = ScriptedServer([.answer(accepted(1)), .answer(accepted(1))])
-        let environment = Mutex(["AWS_ACCESS_KEY_ID": "FIRST", "AWS_SECRET_ACCESS_KEY": "s"])
+        let id = Mutex("FIRST")
         let settings = KinesisSettings(endpoint: server.url)
-        let sender = KinesisSender(settings: settings, clock: ClockOffset()) { _ in
-            CredentialChain.standard(environment: Environment(environment.withLock { $0 }))
+        let sender = KinesisSender(settings: settings, clocks: EndpointClocks()) { _ in
+            let credentials = Credentials(accessKeyID: id.withLock { $0 }, secretAccessKey: "s", source: "a test")
+            return FixedProvider(.success(credentials))
         }
         _ = sender.send(request([record("x")]))
-        environment.withLock { $0["AWS_ACCESS_KEY_ID"] = "SECOND" }
+        id.withLock { $0 = "SECOND" }
         _ = sender.send(request([record("x")]))
         let authorizations = server.requests().compactMap { $0.values("authorization").first }
         #expect(authorizations.map { $0.contains("Credential=FIRST/") } == [true, false])
         #expect(authorizations.map { $0.contains("Credential=SECOND/") } == [false, true])
     }
 
-    @Test func eachAccountHasItsCredentials() {
+    @Test func eachDestinationHasItsCredentials() {
         let server = ScriptedServer([.answer(accepted(1)), .answer(accepted(1))])
-        let sender = KinesisSender(settings: KinesisSettings(endpoint: server.url), clock: ClockOffset()) { account in
-            FixedProvider(.success(Credentials(accessKeyID: "ID-\(account)", secretAccessKey: "s", source: "a test")))
+        let sender = KinesisSender(settings: KinesisSettings(endpoint: server.url), clocks: EndpointClocks()) {
+            let id = "ID-\($0.account)-\($0.stream)"
+            return FixedProvider(.success(Credentials(accessKeyID: id, secretAccessKey: "s", source: "a test")))
         }
-        for account in ["", "other"] {
-            let destination = Destination(account: account, region: "us-east-1", stream: "clicks")
+        for (account, stream) in [("", "clicks"), ("other", "taps")] {
+            let destination = Destination(account: account, region: "us-east-1", stream: stream)
             _ = sender.send(OutgoingRequest(destination: destination, records: [record("x")]))
         }
         let authorizations = server.requests().compactMap { $0.values("authorization").first }
-        #expect(authorizations.map { $0.contains("Credential=ID-/") } == [true, false])
-        #expect(authorizations.map { $0.contains("Credential=ID-other/") } == [false, true])
+        #expect(authorizations.map { $0.contains("Credential=ID--clicks/") } == [true, false])
+        #expect(authorizations.map { $0.contains("Credential=ID-other-taps/") } == [false, true])
     }
 
     @Test func signsWithTheServicesTimeOnceTheClockIsKnownToBeWrong() throws {
@@ -126,25 +146,30 @@ import Testing
             .answer("{\"__type\":\"InvalidSignatureException\"}", status: 400, headers: [date, "x-amzn-RequestId: r"]),
             .answer(accepted(1), headers: [date, "x-amzn-RequestId: r"]),
         ])
-        let clock = ClockOffset()
+        let clocks = EndpointClocks()
         let provider = FixedProvider()
-        let sender = sender(to: server.url, provider: provider, clock: clock)
-        #expect(sender.send(request([record("x")])).failure?.code == "InvalidSignatureException")
-        #expect(provider.invalidations == 1)
+        let sender = sender(to: server.url, provider: provider, clocks: clocks)
+        let failure = try #require(sender.send(request([record("x")])).failure)
+        #expect(failure.code == "clock_learnt")
+        #expect(failure.message.contains("InvalidSignatureException"))
+        #expect(Disposition(failure) == .transient, "the next request will be right")
+        #expect(failure.advice.hasPrefix("None needed") && failure.advice.contains("clock"))
+        #expect(provider.invalidations == 0)
         #expect(sender.send(request([record("x")])).lines?.count == 1)
 
         let sent = try #require(server.requests().last)
         #expect(sent.values("x-amz-date").count == 1)
         #expect(sent.values("x-amz-date").first?.hasPrefix("20300102T0304") == true)
         #expect(sent.values("authorization") == [try expectedSignature(of: sent, region: "us-east-1")])
-        #expect(clock.skew != nil)
+        #expect(clocks.clock(of: server.url).skew != nil)
+        #expect(clocks.clock(of: "https://another").skew == nil)
     }
 
     @Test func believesNoDateOfAProxy() {
         let server = ScriptedServer([.answer("", status: 503, headers: ["Date: Wed, 02 Jan 2030 03:04:05 GMT"])])
-        let clock = ClockOffset()
-        _ = sender(to: server.url, clock: clock).send(request([record("x")]))
-        #expect(clock.skew == nil)
+        let clocks = EndpointClocks()
+        _ = sender(to: server.url, clocks: clocks).send(request([record("x")]))
+        #expect(clocks.clock(of: server.url).skew == nil)
     }
 
     /// The Authorization that belongs to what arrived: over the headers that it says are signed, each sent once.
@@ -158,19 +183,9 @@ import Testing
             return (name: name, value: try #require(sent.values(name).first))
         }
         let time = try #require(sent.values("x-amz-date").first)
-        let signer = RequestSigner(region: region, service: "kinesis", credentials: FixedProvider.credentials)
+        var signer = RequestSigner(region: region, service: "kinesis", credentials: FixedProvider.credentials)
         return sent.body.withUnsafeBytes {
-            signer.authorization(path: "/", headers: headers, body: $0, time: WallTime(basicISO8601: time))
+            signer.authorization(path: "/", headers: headers, body: $0, timestamp: time)
         }
-    }
-}
-
-extension WallTime {
-    init(basicISO8601 text: String) {
-        let parser = DateFormatter()
-        parser.locale = Locale(identifier: "en_US_POSIX")
-        parser.timeZone = TimeZone(identifier: "UTC")
-        parser.dateFormat = "yyyyMMdd'T'HHmmss'Z'"
-        self.init(seconds: Int64(parser.date(from: text)!.timeIntervalSince1970))
     }
 }

@@ -6,40 +6,10 @@ import Testing
 @testable import AgentKinesis
 
 @Suite struct SigningTests {
-    /// FIPS 180-4 examples, and lengths around the padding's edge.
-    @Test(arguments: [
-        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-        (
-            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
-        ),
-        (String(repeating: "a", count: 1_000_000), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"),
-    ])
-    func hashesPublishedVectors(_ message: String, _ digest: String) {
-        #expect(hex(SHA256.digest(Array(message.utf8))) == digest)
-    }
-
-    /// RFC 4231, cases 2 and 6.
-    @Test func authenticatesPublishedVectors() {
-        #expect(
-            hex(SHA256.hmac(key: Array("Jefe".utf8), "what do ya want for nothing?"))
-                == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-        )
-        #expect(
-            hex(
-                SHA256.hmac(
-                    key: Array(repeating: 0xaa, count: 131),
-                    "Test Using Larger Than Block-Size Key - Hash Key First"
-                )
-            ) == "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
-        )
-    }
-
     /// The signature that botocore 1.43.11 makes for the same request.
     @Test func signsAsOthersDo() {
         let time = WallTime(seconds: 1_893_553_445)
-        let signer = RequestSigner(region: "us-east-1", service: "kinesis", credentials: FixedProvider.credentials)
+        var signer = RequestSigner(region: "us-east-1", service: "kinesis", credentials: FixedProvider.credentials)
         let authorization = Array(#"{"StreamName":"s"}"#.utf8).withUnsafeBytes {
             signer.authorization(
                 path: "/",
@@ -49,7 +19,7 @@ import Testing
                     ("x-amz-target", "Kinesis_20131202.PutRecords"),
                 ],
                 body: $0,
-                time: time
+                timestamp: time.basicISO8601
             )
         }
         #expect(
@@ -59,13 +29,34 @@ import Testing
         )
     }
 
+    @Test func aSecondSignatureOfADayIsAsGoodAsTheFirst() {
+        var kept = RequestSigner(region: "us-east-1", service: "kinesis", credentials: FixedProvider.credentials)
+        for timestamp in ["20300102T030405Z", "20300102T235959Z", "20300103T000000Z", "20300102T030405Z"] {
+            var fresh = RequestSigner(region: "us-east-1", service: "kinesis", credentials: FixedProvider.credentials)
+            let headers = [(name: "x-amz-date", value: timestamp)]
+            let body = UnsafeRawBufferPointer(start: nil, count: 0)
+            let again = kept.authorization(path: "/", headers: headers, body: body, timestamp: timestamp)
+            let first = fresh.authorization(path: "/", headers: headers, body: body, timestamp: timestamp)
+            #expect(again == first)
+        }
+    }
+
     @Test(arguments: [(0, "19700101T000000Z"), (951_782_400, "20000229T000000Z"), (1_893_553_445, "20300102T030405Z")])
     func writesTimesAsSignaturesHaveThem(_ seconds: Int64, _ text: String) {
         #expect(WallTime(seconds: seconds).basicISO8601 == text)
     }
 
-    private func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    @Test(
+        arguments: [
+            ("1970-01-01T00:00:00Z", 0), ("2030-01-02T03:04:05Z", 1_893_553_445),
+            ("2030-01-02t03:04:05.678z", 1_893_553_445),
+            ("2030-01-02T04:34:05+01:30", 1_893_553_445), ("2030-01-01T22:04:05-05:00", 1_893_553_445),
+            ("2030-01-02T03:04:05", nil), ("2030-01-02 03:04:05Z", nil), ("2030-13-02T03:04:05Z", nil),
+            ("2030-01-02T03:04:05Zx", nil), ("2030-01-02T03:04:05+0130", nil), ("", nil), ("soon", nil),
+        ] as [(String, Int64?)]
+    )
+    func readsTheTimesOfCredentials(_ text: String, _ seconds: Int64?) {
+        #expect(WallTime(rfc3339: text) == seconds.map { WallTime(seconds: $0) })
     }
 }
 
@@ -101,17 +92,41 @@ import Testing
     }
 }
 
-@Suite struct KinesisSettingsTests {
-    @Test(arguments: [
-        ("us-east-1", "https://kinesis.us-east-1.amazonaws.com"),
-        ("cn-north-1", "https://kinesis.cn-north-1.amazonaws.com.cn"),
-    ])
-    func eachRegionHasItsEndpoint(_ region: String, _ url: String) {
-        #expect(KinesisSettings().endpoint(Destination(region: region, stream: "s")) == url)
+@Suite struct EndpointClocksTests {
+    private let boot = Instant(nanoseconds: 5_000_000_000)
+    private let wall = WallTime(seconds: 1_000_000)
+
+    private func clocks(_ skews: [String: Int64]) -> EndpointClocks {
+        let clocks = EndpointClocks()
+        for (url, skew) in skews { clocks.clock(of: url).learn(WallTime(seconds: 1_000_000 + skew), at: boot) }
+        return clocks
     }
 
-    @Test func aConfiguredEndpointIsForAllRegions() {
-        let settings = KinesisSettings(endpoint: "http://127.0.0.1:4567")
-        #expect(settings.endpoint(Destination(region: "cn-north-1", stream: "s")) == "http://127.0.0.1:4567")
+    @Test func oneEndpointsClockIsNotAnothers() {
+        let clocks = clocks(["a": 3600, "b": 0])
+        #expect(clocks.clock(of: "a").correctedTime(wall, at: boot) == WallTime(seconds: 1_003_600))
+        #expect(clocks.clock(of: "b").correctedTime(wall, at: boot) == nil)
+        #expect(clocks.clock(of: "never heard of").correctedTime(wall, at: boot) == nil)
+    }
+
+    @Test func theServicesTimeIsThisMachinesUnlessNobodyAgreesWithIt() {
+        #expect(clocks([:]).serviceTime(wall, at: boot) == wall)
+        #expect(clocks(["a": 3600, "b": 1]).serviceTime(wall, at: boot) == wall)
+        #expect(
+            clocks(["a": 3600, "b": 3601, "c": -90_000]).serviceTime(wall, at: boot) == WallTime(seconds: 1_003_600)
+        )
+    }
+
+    @Test func whatOthersShowTellsWhoseClockIsWrong() throws {
+        let machine = try #require(clocks(["a": 3600, "b": 3610]).advice(on: "a", wall, at: boot))
+        #expect(machine.hasPrefix("Set this machine's clock (NTP): it is 3600 s behind the clock at a"))
+        let endpoint = try #require(clocks(["a": -90_000, "b": 1]).advice(on: "a", wall, at: boot))
+        #expect(
+            endpoint.hasPrefix("Set the clock at a, or of the proxy that answers there: this machine's is 25 h ahead")
+        )
+        let nobody = try #require(clocks(["a": 900_000]).advice(on: "a", wall, at: boot))
+        #expect(nobody.hasPrefix("Set this machine's clock (NTP) if it is wrong, else the one at the endpoint"))
+        #expect(nobody.contains("10 days behind"))
+        #expect(clocks(["a": 3, "b": 3600]).advice(on: "a", wall, at: boot) == nil)
     }
 }

@@ -46,7 +46,7 @@ struct CommitFailureTests {
         fixture.settle([1], of: id)
         vfs.lift()
         let writer = fixture.queue.writer
-        writer.queue.sync { writer.retryReopening(.unavailable(reason: "test")) }
+        writer.queue.sync { writer.retry() }
         let stored = try fixture.ids(id)
         #expect(stored == [2] || stored == [2, 3, 4, 5])
         #expect(fixture.recorder.commits.flatMap(\.appended).flatMap(\.events).count == stored.count + 1)
@@ -96,6 +96,7 @@ struct CommitFailureTests {
         try fixture.append(fixture.events(1, to: id))
         let folder = TemporaryFolder()
         for (name, bytes) in vfs.survivors(seed: seed) { try writeFile("\(folder.path)/\(name)", bytes) }
+        try writeLock(folder)
         let left = try QueueFixture(folder: folder) { $0.vfs = FaultVFS().name }
         #expect(try left.ids(left.destination()) == [3, 4, 5, 6, 7, 8, 9])
         #expect(left.totals == fixture.totals)

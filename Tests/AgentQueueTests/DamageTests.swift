@@ -305,6 +305,7 @@ struct DamageTests {
         let fixture = try QueueFixture(folder: folder, time: time)
         try fixture.append(fixture.events(10, to: fixture.destination()))
         try copyFile("\(folder.path)/queue.db-wal", "\(copy.path)/queue.db-wal")
+        try writeLock(copy)
         if isEmpty { try writeFile("\(copy.path)/queue.db", []) }
         let other = try QueueFixture(folder: copy, time: time)
         #expect(notice(other) != nil)
@@ -331,8 +332,10 @@ struct DamageTests {
         vfs.lift()
         let writer = fixture.queue.writer
         writer.queue.sync {
-            writer.retryReopening(.damaged(operation: "test", message: "", code: SQLITE_CORRUPT))
-            #expect(writer.undecided == nil)
+            writer.machine.reopenFailed(.damaged(operation: "test", message: "", code: SQLITE_CORRUPT))
+            writer.retry()
+            let isDecided = writer.machine.undecided == nil
+            #expect(isDecided)
         }
         let new = try fixture.append(fixture.events(1, to: id)).rawValue
         #expect(try fixture.ids(id) == Array(1...5) + [new])

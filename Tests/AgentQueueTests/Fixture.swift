@@ -166,7 +166,7 @@ final class QueueFixture {
         let writer = queue.writer
         func isDone() -> Bool {
             writer.carryOver()
-            return writer.isClosed || writer.ledger.carryOvers.isEmpty
+            return writer.machine.isClosed || writer.ledger.carryOvers.isEmpty
         }
         while !writer.queue.sync(execute: isDone) {}
     }
@@ -252,11 +252,18 @@ final class QueueFixture {
         try wait { queue.deadLetters(after: EventID(after), limit: limit, reply: $0) }
     }
 
-    func requeue(_ ids: [Int64]) throws -> Int { try wait { queue.requeue(ids.map { EventID($0) }, reply: $0) } }
+    func requeue(_ ids: [Int64]) throws -> Int { try requeued(.these(ids.map { EventID($0) })).events }
+    func requeued(_ letters: DeadLetterSelection) throws -> Requeued { try wait { queue.requeue(letters, reply: $0) } }
     func purge(_ ids: [Int64]) throws -> Int { try wait { queue.purge(ids.map { EventID($0) }, reply: $0) } }
 
     func setPaused(_ isPaused: Bool, _ id: DestinationID) throws {
         _ = try wait { queue.setPaused(isPaused, id, reply: $0) }
+    }
+
+    /// Whether a commit was left to the operating system to write.
+    var hasUnsynced: Bool {
+        let writer = queue.writer
+        return writer.queue.sync { writer.machine.hasUnsynced }
     }
 
     var totals: QueueTotals { queue.snapshot().totals }
@@ -285,6 +292,11 @@ struct Unanswered: Error {}
 func copyFile(_ from: String, _ to: String) throws {
     let bytes = try fileBytes(from)
     try writeFile(to, bytes)
+}
+
+/// Of a queue in that folder, as a running agent leaves it.
+func writeLock(_ folder: TemporaryFolder) throws {
+    try writeFile("\(folder.path)/queue.db.lock", Array(QueueLock.mark.utf8))
 }
 
 func fileBytes(_ path: String) throws -> [UInt8] {

@@ -55,6 +55,7 @@ struct PowerCutTests {
             _ = try? QueueFixture(folder: folder) { $0.vfs = vfs.name }
             let next = TemporaryFolder()
             for (name, bytes) in vfs.survivors(seed: random.next()) { try writeFile("\(next.path)/\(name)", bytes) }
+            try writeLock(next)
             vfs.retire()
             let fixture = try QueueFixture(folder: next) { $0.vfs = FaultVFS().name }
             let aside = next.names().filter { $0.contains("damaged") }

@@ -28,7 +28,7 @@ struct QuotaTests {
         let (big, small) = (fixture.destination("big"), fixture.destination("small"))
         try fixture.append(fixture.events(90, to: big, bytes: Self.data))
         let refusal = fixture.refusal(fixture.events(1, to: big, bytes: Self.data))
-        #expect(refusal == .destinationFull(big, usedBytes: 9000, limitBytes: 9000))
+        #expect(refusal == .lastTenth(big, usedBytes: 9000, limitBytes: 10_000))
         try fixture.append(fixture.events(10, to: small, bytes: Self.data))
         #expect(fixture.refusal(fixture.events(1, to: small, bytes: Self.data)) != nil)
         #expect(fixture.totals.queuedBytes == 10_000)
@@ -57,7 +57,7 @@ struct QuotaTests {
         fixture.queue.append(requests)
         fixture.drain()
         guard case .stored(EventID(1)) = fixture.recorder.answer(requests[0].token),
-            case .refused(.destinationFull) = fixture.recorder.answer(requests[1].token),
+            case .refused(.tooLarge(bytes: 200, limitBytes: 150)) = fixture.recorder.answer(requests[1].token),
             case .stored(EventID(2)) = fixture.recorder.answer(requests[2].token)
         else {
             Issue.record("wrong answers")

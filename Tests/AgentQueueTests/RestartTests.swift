@@ -62,7 +62,7 @@ struct RestartTests {
         }
         let file = try SQLiteConnection(path: fixture.settings.path, flags: SQLITE_OPEN_READONLY)
         #expect(try file.integer("PRAGMA application_id") == 0x4167_6e74)
-        #expect(try file.integer("PRAGMA user_version") == 1)
+        #expect(try file.integer("PRAGMA user_version") == 2)
         #expect(try file.integer("PRAGMA auto_vacuum") == 2)
         #expect(try file.text("PRAGMA journal_mode") == "wal")
         #expect(try file.text("PRAGMA integrity_check") == "ok")
@@ -82,26 +82,11 @@ struct RestartTests {
         fixture.queue.close()
         do {
             let file = try SQLiteConnection(path: fixture.settings.path, flags: SQLITE_OPEN_READWRITE)
-            try file.execute("PRAGMA user_version = 2")
+            try file.execute("PRAGMA user_version = 3")
         }
-        #expect(throws: QueueError.newerSchema(path: fixture.settings.path, found: 2, known: 1)) {
+        #expect(throws: QueueError.newerSchema(path: fixture.settings.path, found: 3, known: 2)) {
             try EventQueue.open(fixture.settings)
         }
-    }
-
-    @Test func anotherApplicationsDatabaseIsMovedAsideAsItIs() throws {
-        let folder = TemporaryFolder()
-        let settings = QueueFixture.settings(in: folder)
-        do {
-            let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-            let file = try SQLiteConnection(path: settings.path, flags: flags)
-            try file.execute("CREATE TABLE songs (title)")
-        }
-        let before = try fileBytes(settings.path)
-        let fixture = try QueueFixture(folder: folder)
-        try fixture.append(fixture.events(1, to: fixture.destination()))
-        for case .damaged(let aside, _, _, _) in fixture.recorder.notices { #expect(try fileBytes(aside) == before) }
-        #expect(fixture.recorder.notices.count == 1)
     }
 
     @Test func aCopyIsLookedAtWithoutTouchingTheOriginal() throws {

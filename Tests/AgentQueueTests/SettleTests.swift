@@ -61,19 +61,19 @@ struct SettleTests {
         let fixture = try QueueFixture()
         let id = fixture.destination()
         try fixture.append(fixture.events(2, to: id))
-        #expect(!fixture.queue.writer.hasUnsynced)
+        #expect(!fixture.hasUnsynced)
         fixture.settle([1], of: id)
-        #expect(fixture.queue.writer.hasUnsynced)
+        #expect(fixture.hasUnsynced)
         fixture.upkeep()
-        #expect(!fixture.queue.writer.hasUnsynced)
+        #expect(!fixture.hasUnsynced)
     }
 
     @Test func normalDurabilityIsSyncedByUpkeepToo() throws {
         let fixture = try QueueFixture { $0.durability = .normal }
         try fixture.append(fixture.events(2, to: fixture.destination()))
-        #expect(fixture.queue.writer.hasUnsynced)
+        #expect(fixture.hasUnsynced)
         fixture.upkeep()
-        #expect(!fixture.queue.writer.hasUnsynced)
+        #expect(!fixture.hasUnsynced)
     }
 
     @Test func oldestAgeFollowsTheHead() throws {

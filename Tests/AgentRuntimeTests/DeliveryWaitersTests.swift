@@ -87,4 +87,55 @@ import Testing
         waiters.note(commit)
         #expect(receiver.told == ["1: dropped"])
     }
+
+    @Test func whoNoLongerWaitsIsForgotten() {
+        commit(1...3, awaited: [1, 2, 3])
+        waiters.forget([EventID(1), EventID(3)])
+        #expect(waiters.count == 1)
+        waiters.note(batch([1, 2, 3]), .answered(Array(repeating: Self.accepted, count: 3)))
+        #expect(receiver.told == ["2: 49 in shardId-7"])
+        #expect(waiters.count == 0)
+    }
+
+    @Test func whoStoppedWaitingBeforeTheCommitWasHeardOfIsNotKept() {
+        waiters.forget([EventID(2)])
+        commit(1...2, awaited: [1, 2])
+        #expect(waiters.count == 1)
+        // What was delivered before is not mistaken for one that is still to come.
+        waiters.forget([EventID(1)])
+        waiters.forget([EventID(1)])
+        commit(3...3, awaited: [3])
+        #expect(waiters.count == 1)
+    }
+
+    @Test func aRemovalFindsItsWaitersAmongMany() {
+        for destination in Int64(1)...3 {
+            commit(
+                destination * 1000...destination * 1000 + 99,
+                awaited: Array(destination * 1000...destination * 1000 + 99),
+                destination: destination
+            )
+        }
+        waiters.forget((2010...2019).map { EventID($0) })
+        for through in [Int64(2004), 2004, 2020] {
+            var commit = Commit()
+            commit.removed = [
+                Commit.Removal(destination: DestinationID(2), through: EventID(through), count: 1, cause: .expired)
+            ]
+            waiters.note(commit)
+        }
+        #expect(receiver.told == (Array(2000...2009) + [2020]).map { "\($0): dropped" })
+        #expect(waiters.count == 300 - 21)
+    }
+
+    /// While a stream is down, a hundred thousand PUTs come and give up.
+    @Test func whoGaveUpLeavesNothingBehind() {
+        for id in Int64(1)...100_000 {
+            commit(id...id, awaited: [id])
+            if id > 100 { waiters.forget([EventID(id - 100)]) }
+        }
+        #expect(waiters.count == 100)
+    }
+
+    private static let accepted = RecordOutcome.accepted(sequenceNumber: Payload("49"), shard: Payload("shardId-7"))
 }

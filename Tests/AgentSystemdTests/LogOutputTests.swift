@@ -5,19 +5,6 @@ import Glibc
 import Testing
 
 @Suite struct LogOutputTests {
-    @Test func valuesAreQuotedWhereTheyNeedItAndInOrder() {
-        #expect(
-            LogOutput.text(
-                "delivery fault",
-                [("stream", "a@eu-west-1"), ("message", "said \"no\" \\ twice"), ("code", ""), ("pair", "a=b")]
-            ) == #"delivery fault code="" message="said \"no\" \\ twice" pair="a=b" stream=a@eu-west-1"#
-        )
-    }
-
-    @Test func aLineStaysOneLine() {
-        #expect(LogOutput.text("a\nb", [("k", "x\r\n\t\u{1b}[2J\u{0}")]) == #"a\nb k=x\r\n\t\u{1b}[2J\u{0}"#)
-    }
-
     @Test func theJournalGetsPriorities() async {
         await #expect(processExitsWith: .success) {
             var ends: [Int32] = [0, 0]
@@ -27,10 +14,11 @@ import Testing
             setenv("JOURNAL_STREAM", "\(status.st_dev):\(status.st_ino)", 1)
             let output = LogOutput(descriptor: ends[1])
             #expect(output.isJournal)
-            output.write(.warning, "queue on a risky file system kind=tmpfs")
-            var bytes = [UInt8](repeating: 0, count: 256)
-            let count = read(ends[0], &bytes, bytes.count)
-            #expect(String(decoding: bytes[..<count], as: UTF8.self) == "<4>queue on a risky file system kind=tmpfs\n")
+            #expect(
+                output.line(.warning, "queue on a risky file system kind=tmpfs")
+                    == "<4>queue on a risky file system kind=tmpfs\n"
+            )
+            #expect(output.plainLine(.error, "Cannot listen.") == "<3>Cannot listen.\n")
         }
     }
 
@@ -40,10 +28,9 @@ import Testing
             precondition(pipe(&ends) == 0)
             // Of a stderr that was redirected since.
             setenv("JOURNAL_STREAM", "1:2", 1)
-            LogOutput(descriptor: ends[1]).write(.error, "disk full")
-            var bytes = [UInt8](repeating: 0, count: 256)
-            let count = read(ends[0], &bytes, bytes.count)
-            let line = String(decoding: bytes[..<count], as: UTF8.self)
+            let output = LogOutput(descriptor: ends[1])
+            #expect(output.plainLine(.error, "agentd: Cannot listen.") == "agentd: Cannot listen.\n")
+            let line = output.line(.error, "disk full")
             let time = try #require(line.split(separator: " ").first)
             #expect(line == "\(time) error: disk full\n")
             #expect(time.count == 24 && time.hasPrefix("20") && time.hasSuffix("Z"))

@@ -71,6 +71,40 @@ private final class Manager {
         }
     }
 
+    @Test func aManagerThatReadsNothingKeepsNobodyWaiting() async {
+        await #expect(processExitsWith: .success) {
+            let manager = Manager()
+            defer { manager.remove() }
+            let notifier = Notifier()
+            // More than a socket holds: net.unix.max_dgram_qlen is 10 to 512 everywhere.
+            let outcomes = (0..<2000).map { _ in notifier.watchdog() }
+            #expect(outcomes.first == .sent)
+            #expect(outcomes.last == .failed(EAGAIN))
+            _ = manager.message()
+            #expect(notifier.ready() == .sent)
+        }
+    }
+
+    @Test func abstractNamesAreReached() async {
+        await #expect(processExitsWith: .success) {
+            let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            let name = Array("agentd-notify-\(getpid())".utf8)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0[1...].copyBytes(from: name) }
+            let length = MemoryLayout<sa_family_t>.size + 1 + name.count
+            let bound = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(length)) }
+            }
+            #expect(bound == 0)
+            setenv("NOTIFY_SOCKET", "@" + String(decoding: name, as: UTF8.self), 1)
+            #expect(Notifier().ready() == .sent)
+            var bytes = [UInt8](repeating: 0, count: 64)
+            let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+            #expect(String(decoding: bytes[..<max(0, count)], as: UTF8.self) == "READY=1")
+        }
+    }
+
     @Test func withoutAManagerNothingHappens() async {
         await #expect(processExitsWith: .success) {
             unsetenv("NOTIFY_SOCKET")

@@ -179,13 +179,15 @@ def test_dead_letters(agent, kinesis_local):
     "arguments",
     [
         *([], ["stauts"], ["peek"], ["peek", "events", "--limit", "0"]),
-        *(["send", "bad name", "x"], ["flush", "--timeout", "x"]),
+        *(["send", "bad name", "x"], ["flush", "--timeout", "x"], ["help", "stauts"], ["dead-letters", "lst"]),
     ],
 )
 def test_usage(agent, arguments):
     done = agent.ctl(*arguments)
     assert done.returncode == (0 if not arguments else 64), done
     assert b"USAGE" in done.stdout + done.stderr or b"Usage" in done.stderr
+    if "stauts" in arguments:
+        assert b"'stauts'. Did you mean 'status'?" in done.stderr
 
 
 def test_an_agent_that_is_not_there(agent):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad requests and lines: an exact refusal for each, nothing kept, and the agent lives."""
 
+import socket
+
 import pytest
 
 from agent import Agent
@@ -68,8 +70,15 @@ REQUESTS = [
     # Later features are refused, not ignored.
     (EVENTS, ["Idempotency-Key: 1"], b"x", 501, "not_available_yet"),
     ("POST /", ["X-Amz-Target: Kinesis_20131202.PutRecord"], b"{}", 501, "not_available_yet"),
-    ("PUT /streams/events/record", [JSON], b"{}", 501, "not_available_yet"),
     ("GET /metrics", [], b"", 501, "not_available_yet"),
+    (EVENTS + "?partial=true", [JSON], b"1", 501, "not_available_yet"),
+    (EVENTS, [JSON, "Prefer: wait=5"], b"1", 501, "not_available_yet"),
+    (EVENTS, ["Content-Type: application/cloudevents-batch+json"], b"[]", 501, "not_available_yet"),
+    # Several events that would be stored as one.
+    (EVENTS, [JSON], b'{"a":1}\n{"a":2}\n', 400, "malformed_json"),
+    (EVENTS, ["Content-Type: application/json-seq"], b'\x1e{"a":1}\n', 415, "content_type"),
+    (EVENTS, ["Content-Type: multipart/form-data; boundary=x"], b"--x--", 415, "content_type"),
+    (EVENTS, ["Content-Type: application/x-www-form-urlencoded"], b"a=1", 415, "content_type"),
     # Browsers.
     (EVENTS, ["Origin: https://evil.example"], b"x", 403, "origin_not_allowed"),
     (EVENTS, ["Host: evil.example"], b"x", 403, "host_not_allowed"),
@@ -161,6 +170,52 @@ def test_the_nearest_stream_and_allowed_methods_are_named(strict_agent):
     assert "Did you mean 'events'?" in poster.post("event", b"x").json["message"]
     answer = poster.request("GET", "/v1/streams/events/events")
     assert answer.status == 405 and answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("fields", [["Host: evil.example"], ["Origin: https://evil.example"], []])
+@pytest.mark.parametrize("path", ["/healthz", "/nowhere/x/y/z", "/v1/streams/events/events", "/a b"])
+def test_head_never_gets_a_body(strict_agent, path, fields):
+    data = request_bytes(f"HEAD {path}", fields, b"")
+    received = exchange(("127.0.0.1", strict_agent.port), data)
+    assert received.startswith(b"HTTP/1.1 ") and received.endswith(b"\r\n\r\n") and received.count(b"\r\n\r\n") == 1
+
+
+def test_pages_of_an_allowed_origin_may_post_and_read_the_answers(kinesis_local, start_agent):
+    origin = "https://shop.example"
+    agent = start_agent(kinesis_local.endpoint, listen={"allowed_origins": [origin]})
+    poster = Poster(agent)
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+        "Access-Control-Request-Private-Network": "true",
+    }
+    answer = poster.request("OPTIONS", "/v1/streams/events/events", headers=asked)
+    assert answer.status == 204 and answer.headers["access-control-allow-origin"] == origin, answer.headers
+    assert answer.headers["access-control-allow-headers"] == "content-type"
+    assert answer.headers["access-control-allow-private-network"] == "true"
+    for stream, status in (("events", 202), ("other", 404)):
+        answer = poster.request("POST", f"/v1/streams/{stream}/events", b"x", {"Origin": origin})
+        assert (answer.status, answer.headers["access-control-allow-origin"]) == (status, origin)
+    answer = poster.request("OPTIONS", "/v1/streams/events/events", headers={**asked, "Origin": "https://evil.example"})
+    assert answer.status == 403 and "access-control-allow-origin" not in answer.headers
+
+
+def test_the_address_that_a_request_came_to_is_a_host_of_the_agent(kinesis_local, make_agent):
+    agent = make_agent(kinesis_local.endpoint)
+    agent.config["listen"]["http"] = f"0.0.0.0:{agent.port}"
+    agent.start()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        # An address of this machine that is not loopback, if it has one; nothing is sent.
+        try:
+            s.connect(("192.0.2.1", 9))
+            address = s.getsockname()[0]
+        except OSError:
+            address = "127.0.0.1"
+    for host, status in ((f"{address}:{agent.port}", 202), ("192.0.2.1", 403), (f"{address}.evil.example", 403)):
+        data = request_bytes(EVENTS, [f"Host: {host}"], b"x")
+        (answer,) = parse_answers(exchange((address, agent.port), data))
+        assert answer.status == status, (host, answer)
 
 
 PREFIX = b'{"stream":"events","partition_key":"k","event":'

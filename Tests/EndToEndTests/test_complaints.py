@@ -39,7 +39,7 @@ fluent/fluent-bit#3060
 vectordotdev/vector#17644
     test_a_torn_log_keeps_it_neither_from_starting_nor_from_stopping
     test_what_was_acknowledged_survives_kills
-    test_a_file_that_is_no_queue_does_not_keep_it_from_serving
+    test_a_queue_whose_head_is_scrambled_is_still_the_agents
 open-telemetry/opentelemetry-collector#7198
     test_a_disk_without_a_free_byte_is_drained_by_the_reserve
     test_a_full_disk_stops_intake_only_and_intake_resumes_by_itself
@@ -418,7 +418,7 @@ def test_memory_stays_small_after_a_burst_and_throttling(start_kinesis_local, st
         producer.start()
     for producer in producers:
         producer.join()
-    agent.wait_for_stream(lambda s: s["throttled"] > 500, "it is throttled")
+    agent.wait_for_stream(lambda s: s["throttled"] > 50, "it is throttled")
     assert megabytes(agent, "VmHWM") < 130
     kinesis_local.clear_faults()
     agent.wait_empty(within=120)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A queue file that is deleted, replaced or damaged: nothing is acknowledged in vain, and service goes on."""
 
+import os
 import random
 import sqlite3
 import time
@@ -83,32 +84,123 @@ def test_a_damaged_file_is_put_aside_and_what_can_be_read_is_carried_over(kinesi
     assert list(agent.folder.glob("queue.db*damaged*")) or "damaged" in agent.log(), list(agent.folder.iterdir())
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00" * 8192, b"SQLite format 3\x00" + b"\xff" * 8000, b"text\n" * 3000])
-def test_a_file_that_is_no_queue_does_not_keep_it_from_serving(kinesis_local, make_agent, content):
+def refusal_to_start(agent):
+    """What it says instead of starting."""
+    agent.start(wait=False)
+    assert agent.process.wait(timeout=20) == 78, agent.log()
+    return agent.log()
+
+
+def test_an_empty_file_is_a_place_for_a_queue(kinesis_local, make_agent):
+    agent = make_agent(kinesis_local.endpoint)
+    agent.database.write_bytes(b"")
+    agent.start()
+    assert Poster(agent).post("events", b"x").status == 202
+    agent.wait_empty()
+
+
+OTHERS = {
+    "text": (b"text\n" * 3000, "a text file"),
+    "zeros": (b"\x00" * 8192, "a file of another kind"),
+    "something like a database": (b"SQLite format 3\x00" + b"\xff" * 8000, "a database of another application"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_of_another_program_is_left_as_it_is_and_said(kinesis_local, make_agent, name):
+    content, found = OTHERS[name]
     agent = make_agent(kinesis_local.endpoint)
     agent.database.write_bytes(content)
-    agent.start()
-    assert Poster(agent).post("events", b"x").status == 202
-    agent.wait_empty()
-    if content:
-        kept = [path for path in agent.folder.iterdir() if path.is_file() and path.read_bytes() == content]
-        assert kept, "the file that was there is kept"
+    before = agent.database.stat()
+    for _ in range(2):
+        log = refusal_to_start(agent)
+        assert str(agent.database) in log and found in log and "queue.path" in log, log
+    assert agent.database.read_bytes() == content and agent.database.stat().st_mode == before.st_mode
+    assert not list(agent.folder.glob("queue.db?*")), list(agent.folder.iterdir())
 
 
-def test_a_database_of_another_program_is_moved_aside_as_it_is(kinesis_local, make_agent):
+def test_a_database_of_another_program_is_left_as_it_is(kinesis_local, make_agent):
     agent = make_agent(kinesis_local.endpoint)
+    # It is open, and its log is not yet in it.
+    other = sqlite3.connect(agent.database)
+    other.executescript("PRAGMA journal_mode = WAL; CREATE TABLE precious (value); INSERT INTO precious VALUES (1)")
+    before = {path.name: path.read_bytes() for path in agent.folder.glob("queue.db*")}
+    assert "a database of another application" in refusal_to_start(agent)
+    assert {path.name: path.read_bytes() for path in agent.folder.glob("queue.db*")} == before
+    assert other.execute("SELECT * FROM precious").fetchall() == [(1,)]
+    other.close()
+
+
+def test_a_database_put_in_the_place_of_a_queue_is_left_as_it_is(kinesis_local, holding_agent):
+    """The queue's lock and reserve are still there."""
+    agent = holding_agent
+    assert agent.stop() == 0
+    agent.database.rename(agent.folder / "mine.db")
     with sqlite3.connect(agent.database) as other:
         other.execute("CREATE TABLE precious (value)")
-        other.execute("INSERT INTO precious VALUES (1)")
     other.close()
     before = agent.database.read_bytes()
+    assert "a database of another application" in refusal_to_start(agent)
+    assert agent.database.read_bytes() == before
+    (agent.folder / "mine.db").replace(agent.database)
+    agent.start()
+    kinesis_local.clear_faults()
+    agent.wait_empty()
+
+
+def test_a_queue_whose_head_is_scrambled_is_still_the_agents(kinesis_local, holding_agent, seed):
+    agent = holding_agent
+    assert agent.stop() == 0
+    data = agent.database.read_bytes()
+    scrambled = random.Random(seed).randbytes(4096) + data[4096:]
+    agent.database.write_bytes(scrambled)
+    agent.start()
+    assert Poster(agent).post_lines("events", [{"k": "new", "n": 0}]).status == 202
+    assert problem(agent, "queue_damaged")
+    [aside] = agent.folder.glob("queue.db.damaged-*")
+    assert aside.read_bytes() == scrambled
+
+
+def test_what_is_no_regular_file_is_refused_at_once(kinesis_local, make_agent):
+    agent = make_agent(kinesis_local.endpoint)
+    os.mkfifo(agent.database)
+    assert "is a FIFO" in refusal_to_start(agent)
+    agent.database.unlink()
+    agent.database.mkdir()
+    assert "is a folder" in refusal_to_start(agent)
+
+
+def test_a_queue_that_others_may_read_is_closed_to_them(kinesis_local, holding_agent):
+    agent = holding_agent
+    agent.kill()
+    for path in agent.folder.glob("queue.db*"):
+        path.chmod(0o666)
+    agent.start()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in agent.folder.glob("queue.db*")}
+    assert set(modes.values()) == {0o600} and len(modes) >= 4, modes
+    assert "mode of a queue file set to 0600" in agent.log()
+
+
+def test_a_queue_behind_a_symbolic_link(kinesis_local, make_agent):
+    agent = make_agent(kinesis_local.endpoint)
+    (agent.folder / "disk").mkdir()
+    agent.database.symlink_to("disk/real.db")
+    for _ in range(3):
+        agent.start()
+        assert Poster(agent).post("events", b"x").status == 202
+        agent.wait_empty()
+        agent.kill()
+    assert [path.name for path in agent.folder.glob("queue.db*")] == ["queue.db"]
+    assert (agent.folder / "disk/real.db.lock").exists() and agent.database.is_symlink()
+
+
+def test_folders_that_are_missing_are_made(kinesis_local, make_agent):
+    agent = make_agent(kinesis_local.endpoint)
+    folder = agent.folder / "var" / "lib"
+    agent.config["queue"]["path"] = str(folder / "queue.db")
     agent.start()
     assert Poster(agent).post("events", b"x").status == 202
-    agent.wait_empty()
-    [aside] = agent.folder.glob("queue.db.damaged-*")
-    assert aside.read_bytes() == before
-    found = problem(agent, "queue_damaged")
-    assert str(aside) in found["message"] and "another application" in found["message"] and found["remedy"], found
+    assert folder.stat().st_mode & 0o777 == 0o750
 
 
 # Damage to a queue that holds events. Each leaves what it can of the file.

@@ -7,6 +7,10 @@ the agent that fail on demand.
 """
 
 import errno
+import os
+import socket
+import sqlite3
+import threading
 
 import pytest
 
@@ -320,3 +324,191 @@ def test_a_disk_that_cannot_be_read(kinesis_local, failing, failing_agent):
     agent.wait_empty()
     wait_until(lambda: is_well(agent), "it is well again", within=RECOVERS_WITHIN)
     assert sender.check(kinesis_local) == 4000
+
+
+# Other programs that use the queue file.
+
+
+@pytest.fixture
+def program_with_the_file(kinesis_local, make_agent):
+    """An agent with a sender, and a connection of this process to its queue."""
+    agent = make_agent(kinesis_local.endpoint, EVENTS).start()
+    sender = Sender(agent)
+    assert sender.send().status == 202
+    agent.wait_empty()
+    other = sqlite3.connect(agent.database, isolation_level=None, check_same_thread=False)
+    yield agent, sender, other
+    other.close()
+
+
+def test_a_lock_for_a_moment_costs_nobody_anything(kinesis_local, program_with_the_file):
+    agent, sender, other = program_with_the_file
+    for seconds in (0.3, 0.8):
+        other.execute("BEGIN IMMEDIATE")
+        # Sent while the lock is held: the answer comes after it.
+        unlock = threading.Timer(seconds, lambda: other.execute("COMMIT"))
+        unlock.start()
+        assert sender.send().status == 202
+        unlock.join()
+    assert sender.send(5).status == 202
+    agent.wait_empty()
+    assert is_well(agent) and "locked" not in agent.log() and agent.totals()["refused"] == 0
+
+
+def test_a_lock_that_stays_is_told_and_intake_resumes_by_itself(kinesis_local, program_with_the_file):
+    agent, sender, other = program_with_the_file
+    assert sender.send(10).status == 202
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(3):
+        answer = sender.send()
+        assert answer.status == 503 and answer.json["error"] == "queue_locked", answer
+        assert int(answer.headers["retry-after"]) >= 1
+    found = wait_until(lambda: problem(agent, "queue_locked"), "status says so")
+    # The other program is this one.
+    assert f"process {os.getpid()}" in found["message"] and found["remedy"], found
+    assert f"process {os.getpid()}" in agent.log()
+    assert Poster(agent).request("GET", "/readyz").status == 503
+    other.execute("COMMIT")
+    wait_until(lambda: is_well(agent), "it is well again", within=RECOVERS_WITHIN)
+    assert sender.send(10).status == 202
+    agent.wait_empty()
+    sender.check(kinesis_local)
+    assert agent.totals()["refused"] == 60 and agent.totals()["lost"] == 0
+
+
+def test_a_start_under_a_lock_ends_and_says_why(program_with_the_file):
+    agent, sender, other = program_with_the_file
+    agent.kill()
+    other.execute("BEGIN IMMEDIATE")
+    agent.start(wait=False)
+    assert agent.process.wait(timeout=30) == 1
+    assert "Another program" in agent.log() and f"process {os.getpid()}" in agent.log(), agent.log()
+    # One that goes in time is waited for.
+    threading.Timer(1, lambda: other.execute("COMMIT")).start()
+    agent.start()
+
+
+def test_a_reader_that_pins_the_log_is_told_before_it_fills_the_disk(kinesis_local, program_with_the_file):
+    agent, sender, other = program_with_the_file
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM agent").fetchall()
+    sender.padding = "x" * 40_000
+    log = agent.folder / "queue.db-wal"
+    for _ in range(200):
+        assert sender.send().status == 202
+        found = problem(agent, "queue_log_pinned")
+        if found:
+            break
+    assert found and f"process {os.getpid()}" in found["message"] and found["remedy"], found
+    assert log.stat().st_size < 64 * MiB
+    assert "keeps the queue's log from being reused" in agent.log()
+    other.execute("COMMIT")
+    wait_until(lambda: is_well(agent), "it is well again", within=RECOVERS_WITHIN)
+    agent.wait_empty()
+    sender.check(kinesis_local)
+
+
+# A queue that is full, and shares of it.
+
+
+def test_a_full_queue_is_visible_until_there_is_room(kinesis_local, make_agent):
+    kinesis_local.add_faults(DENIED)
+    small = {"max_request_bytes": "256 KiB", "max_event_bytes": "256 KiB"}
+    agent = make_agent(kinesis_local.endpoint, EVENTS, queue={"max_bytes": "1 MiB"}, listen=small).start()
+    sender = Sender(agent, padding=5000)
+    while sender.send().status == 202:
+        pass
+    for _ in range(30):
+        answer = sender.send()
+        assert answer.status == 507 and "queue.max_bytes" in answer.json["message"], answer
+    found = wait_until(lambda: problem(agent, "queue_full"), "status says so")
+    assert "queue.max_bytes" in found["message"] and found["remedy"], found
+    ready = Poster(agent).request("GET", "/readyz")
+    assert ready.status == 503 and b"full" in ready.body, ready
+    assert agent.log().count("queue full") == 1, agent.log()
+    assert agent.totals()["refused"] == 31 * 20
+    kinesis_local.clear_faults()
+    agent.wait_empty()
+    wait_until(lambda: is_well(agent), "it is well again", within=RECOVERS_WITHIN)
+    sender.check(kinesis_local)
+
+
+def test_a_full_share_is_visible_and_the_agent_ready(start_kinesis_local, make_agent):
+    kinesis_local = start_kinesis_local("--stream", "events:1", "--stream", "other:1")
+    kinesis_local.add_faults(DENIED)
+    streams = [{"name": "events", "partition_key": "/k", "max_bytes": "1 MiB"}, {"name": "other"}]
+    agent = make_agent(kinesis_local.endpoint, streams).start()
+    sender = Sender(agent, padding=5000)
+    while sender.send().status == 202:
+        pass
+    assert {code for _, code in sender.codes} == {"destination_full"}
+    found = wait_until(lambda: problem(agent, "stream_full"), "status says so")
+    assert "events" in found["message"] and "other" not in found["message"] and found["remedy"], found
+    assert Poster(agent).request("GET", "/readyz").status == 200
+    assert Poster(agent).post("other", b"x").status == 202
+    kinesis_local.clear_faults()
+    agent.wait_empty()
+    wait_until(lambda: is_well(agent), "it is well again", within=RECOVERS_WITHIN)
+
+
+def test_what_can_never_fit_is_413(kinesis_local, make_agent):
+    streams = [{"name": "events", "partition_key": "/k", "max_bytes": "512 KiB"}]
+    agent = make_agent(kinesis_local.endpoint, streams).start()
+    answer = Sender(agent, padding=50_000).send()
+    assert answer.status == 413 and answer.json["error"] == "request_too_large", answer
+    assert "retry-after" not in answer.headers and str(512 << 10) in answer.json["message"], answer
+    assert agent.totals()["refused"] == 20
+
+
+def test_lines_that_wait_for_room_are_not_counted_as_refused(kinesis_local, make_agent):
+    kinesis_local.add_faults(DENIED)
+    small = {"max_request_bytes": "256 KiB", "max_event_bytes": "256 KiB"}
+    agent = make_agent(kinesis_local.endpoint, EVENTS, queue={"max_bytes": "1 MiB"}, listen=small).start()
+    lines = [b'{"stream":"events","event":{"k":"a","n":%d,"padding":"%s"}}\n' % (n, b"x" * 5000) for n in range(400)]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(agent.socket)
+        sending = threading.Thread(target=lambda: (client.sendall(b"".join(lines)), client.shutdown(socket.SHUT_WR)))
+        sending.start()
+        wait_until(lambda: problem(agent, "queue_full"), "it is full")
+        assert agent.totals()["refused"] == 0
+        kinesis_local.clear_faults()
+        answers = b""
+        while chunk := client.recv(65536):
+            answers += chunk
+        sending.join()
+    assert answers.endswith(b'{"acked":400}\n'), answers[-200:]
+    agent.wait_empty()
+    assert delivered_numbers(kinesis_local.journal()) == {"a": list(range(400))}
+    assert agent.totals()["refused"] == 0
+
+
+# Requeueing.
+
+
+def test_requeue_takes_all_large_dead_letters_and_stops_where_the_queue_is_full(kinesis_local, make_agent):
+    poison = {"id": "huge", "action": "error", "code": "InvalidArgumentException", "data_contains": "padding"}
+    kinesis_local.add_faults(poison)
+    agent = make_agent(kinesis_local.endpoint, EVENTS, queue={"max_bytes": "64 MiB"}).start()
+    poster = Poster(agent)
+    for n in range(24):
+        # Beside others that are taken it is seen that it is these that are not.
+        events = b'{"k":"a","n":%d,"padding":"%s"}\n{"k":"b","n":%d}' % (n, b"x" * 500_000, n)
+        assert poster.post("events", events, "application/x-ndjson").status == 202
+        wait_until(lambda: agent.status()["queue"]["dead_letters"] == n + 1, "it is given up")
+    kinesis_local.clear_faults()
+    kinesis_local.add_faults(DENIED)
+    counted = agent.ctl("dead-letters", "requeue", "--all", "events")
+    assert b"would requeue 24 dead letters" in counted.stderr, counted
+    agent.config["queue"]["max_bytes"] = "8 MiB"
+    agent.config["listen"] |= {"max_request_bytes": "2 MiB"}
+    agent.restart()
+    full = agent.ctl("dead-letters", "requeue", "--all", "events", "--yes")
+    left = agent.status()["queue"]["dead_letters"]
+    assert 8 <= left <= 10 and full.returncode == 1
+    assert f"requeued {24 - left} dead letters".encode() in full.stderr, full
+    assert b"queue.max_bytes" in full.stderr
+    kinesis_local.clear_faults()
+    agent.wait_empty()
+    assert agent.ctl("dead-letters", "requeue", "--all", "events", "--yes").returncode == 0
+    agent.wait_empty()
+    assert sorted(delivered_numbers(kinesis_local.journal())["a"]) == list(range(24))

@@ -154,8 +154,8 @@ def test_a_shard_that_takes_its_rate_and_no_more(start_kinesis_local, start_agen
     server = start_kinesis_local("--stream", "events:1", "--throttle")
     agent = start_agent(server.endpoint, [{"name": "events", "partition_key": "/k"}])
     application = Application(agent)
-    # 2 000 records for a shard that takes 1 000 a second.
-    application.post(100)
+    # 6 000 records for a shard that takes 1 000 a second.
+    application.post(300)
     agent.wait_for_stream(lambda s: s["throttled"] > 0, "status says that it is throttled")
     agent.wait_empty(within=120)
     application.judge(server, may_repeat=False)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration files, good and bad: 0 or 78, every fault at once, each with its place."""
 
+import os
 import subprocess
 
 import pytest
 
+from clients import Poster
 from programs import ROOT, program
 
 GOOD = """
@@ -32,6 +34,54 @@ def test_a_good_file(tmp_path, tool):
 def test_the_example_and_an_empty_file_are_good(tmp_path):
     assert check(tmp_path, (ROOT / "agent.conf.example").read_text())[0] == 0
     assert check(tmp_path, "")[0] == 0
+
+
+def test_a_file_without_any_stream_is_valid_but_doubtful(tmp_path, make_agent):
+    status, output, errors = check(tmp_path, "")
+    assert status == 0 and "valid" in output
+    assert "warning: No stream is listed" in errors and "[[stream]]" in errors
+    agent = make_agent("http://127.0.0.1:1", [])
+    agent.start()
+    assert [p["code"] for p in agent.status()["agent"]["problems"]] == ["no_streams"]
+    assert "No stream is listed" in agent.log()
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
+    path = tmp_path / "agent.conf"
+    os.mkfifo(path)
+    for arguments in [["--config", str(path)], ["--check-config", "--config", str(path)]]:
+        done = subprocess.run([program("agentd"), *arguments], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 78 and done.stderr == f"{path}: is not a regular file\n"
+
+
+def test_a_hundred_thousand_faults_are_fifty_and_a_count(tmp_path):
+    status, _, errors = check(tmp_path, "[queue]\n" + "".join(f"k{n} = 1\n" for n in range(100_000)))
+    assert status == 78
+    lines = errors.splitlines()
+    assert len(lines) == 51 and lines[-1].endswith("and 99950 more faults")
+    assert [f":{n}:" in line for n, line in zip(range(2, 52), lines)] == [True] * 50
+
+
+@pytest.mark.parametrize("text", ["a" + ".a" * 50_000 + " = 1", "[a" + ".a" * 50_000 + "]", "a = " + "[" * 50_000])
+def test_endless_nesting_is_refused(tmp_path, text):
+    status, _, errors = check(tmp_path, text)
+    assert status == 78 and "nested deeper than 32 levels" in errors
+
+
+def test_nothing_in_a_file_reaches_the_terminal_raw(tmp_path):
+    status, _, errors = check(tmp_path, '"a\\u001b[31m" = 1\n"\\u202e\\u009b" = 2\n\'\x7f\' = 3\n')
+    assert status == 78 and errors.isascii() and errors.replace("\n", "").isprintable(), errors
+
+
+def test_thousands_of_streams_are_taken_and_a_misspelt_one_is_told_the_nearest(make_agent):
+    names = [f"stream-{n:05}-{'x' * 100}" for n in range(5000)]
+    agent = make_agent("http://127.0.0.1:1", [{"name": name, "max_bytes": "1 MiB"} for name in names])
+    agent.start()
+    poster = Poster(agent)
+    assert poster.post(names[4321], b"x").status == 202
+    answer = poster.post(names[4321] + "y", b"x")
+    assert answer.status == 404 and f"Did you mean '{names[4321]}'?" in answer.json["message"]
+    assert agent.stop() == 0
 
 
 @pytest.mark.parametrize("tool", ["agentd", "agentctl"])
@@ -99,6 +149,12 @@ BAD = [
     ('[queue]\npath = "/a"\npath = "/b"', 3, ""),
     ("queue = 1", 1, "queue"),
     ("\x00", 1, ""),
+    ("[aws]\nregion = eu-central-1", 2, 'quotes: region = "eu-central-1"'),
+    ('[queue]\nmax_bytes = "4 GB"', 2, 'did you mean "4 GiB"?'),
+    ('[[streams]]\nname = "a"', 1, "[[stream]]"),
+    ("[delivery]\nworkers = 65", 2, "1 to 64, not 65"),
+    ('[queue]\npath = "/a\\u0000b"', 2, "zero byte"),
+    (f'[queue]\npath = "/{"a" * 5000}"', 2, "queue.path"),
 ]
 
 

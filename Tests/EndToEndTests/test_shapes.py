@@ -92,6 +92,26 @@ def test_chunked_bodies(case):
     assert case.only_record()["Data"] == data
 
 
+@pytest.mark.parametrize("name", ["application/ndjson", "application/jsonlines", "text/jsonl", "application/stream+json"])
+def test_one_event_a_line_by_its_other_names(case, name):
+    accepted(curl(case.events_url, "-H", f"Content-Type: {name}", data=b'{"n":1}\n{"n":2}\n'), 2)
+    assert sorted(r["Data"] for r in case.records()) == [b'{"n":1}', b'{"n":2}']
+
+
+def test_what_curl_sends_by_default_is_an_event_where_it_is_json(case):
+    # Its type is that of a form.
+    accepted(curl(case.events_url, data=b'{"user":{"id":"ann"}}'))
+    answer = curl(case.events_url, data=b"user=ann&n=1")
+    assert answer.status == 415 and "Content-Type: application/json" in answer.json["message"]
+    record = case.only_record()
+    assert (record["Data"], record["PartitionKey"]) == (b'{"user":{"id":"ann"}}', "ann")
+
+
+def test_an_array_is_one_event(case):
+    accepted(curl(case.events_url, *JSON, data=b'[{"n":1}, {"n":2}]'))
+    assert case.only_record()["Data"] == b'[{"n":1}, {"n":2}]'
+
+
 @pytest.mark.parametrize("stage", ["", "/prod"])
 @pytest.mark.parametrize("text", [b'{"a": [1,  2]}', b'"just text"', b"17.50", b"null", b"true"])
 def test_put_answers_with_the_place_in_the_stream(case, stage, text):
@@ -108,6 +128,34 @@ def test_post_as_for_the_lambda_front_door(case):
     accepted(curl(f"{case.url}/kinesis/stream/{case.stream}", *JSON, data=body), status=200)
     record = case.only_record()
     assert (record["Data"], record["PartitionKey"]) == (b'{"x":  "y"}', "bob")
+
+
+def test_a_record_as_for_a_proxy_in_front_of_kinesis(case):
+    body = b'{"Data": {"x":  "y"}, "PartitionKey": "ann"}'
+    answer = curl(f"{case.url}/streams/{case.stream}/record", "-X", "PUT", *JSON, data=body)
+    assert answer.status == 200, answer
+    assert answer.json["ShardId"] == "buffered" and int(answer.json["SequenceNumber"]) > 0
+    record = case.only_record()
+    assert (record["Data"], record["PartitionKey"]) == (b'{"x":  "y"}', "ann")
+
+
+def test_records_as_for_a_proxy_in_front_of_kinesis(case):
+    body = (
+        b'{"records": [{"data": "caf\\u00e9 \\"x\\"", "partition-key": "ann"},'
+        b' {"data": {"n":  1.0}, "partition-key": "bob"}]}'
+    )
+    answer = curl(f"{case.url}/streams/{case.stream}/records", "-X", "PUT", *JSON, data=body)
+    assert answer.status == 200, answer
+    assert answer.json["FailedRecordCount"] == 0
+    numbers = [int(entry["SequenceNumber"]) for entry in answer.json["Records"]]
+    assert numbers == [numbers[0], numbers[0] + 1]
+    records = {record["PartitionKey"]: record["Data"] for record in case.records()}
+    assert records == {"ann": 'caf\u00e9 "x"'.encode(), "bob": b'{"n":  1.0}'}
+
+
+def test_a_proxied_record_is_refused_as_the_service_does(case):
+    answer = curl(f"{case.url}/streams/{case.stream}/records", "-X", "PUT", *JSON, data=b'{"records":[{"data":1}]}')
+    assert (answer.status, answer.json["__type"]) == (400, "ValidationException"), answer
 
 
 def test_lines_on_the_unix_socket(case):

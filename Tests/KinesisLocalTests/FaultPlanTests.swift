@@ -169,9 +169,94 @@ private func strikes(
         _ = plan.install(rule(.slowRead) { $0.bytesPerSecond = 100 }, now: at(0))
         let refused = [plan.refusesConnection(now: at(0)), plan.refusesConnection(now: at(0))]
         #expect(refused == [true, false])
-        let atHead = [plan.headArrived(.putRecords, now: at(0)), plan.headArrived(.getRecords, now: at(0))]
+        let atHead = [
+            plan.headArrived(.init(operation: .putRecords), now: at(0)),
+            plan.headArrived(.init(operation: .getRecords), now: at(0)),
+        ]
         #expect(atHead == [.slowRead(bytesPerSecond: 100), .none])
         #expect(strikes(&plan) == nil)
+    }
+
+    @Test func anUnreadStatusStrikesBeforeTheBodyBySizeAndExpectation() {
+        var plan = FaultPlan(seed: 0)
+        let tooLarge = rule(.status) {
+            $0.status = 413
+            $0.minBytes = 1000
+            $0.unread = true
+        }
+        let noExpect = rule(.status) {
+            $0.status = 417
+            $0.expects = true
+            $0.unread = true
+        }
+        _ = plan.install(tooLarge, now: at(0))
+        _ = plan.install(noExpect, now: at(0))
+        func ask(bytes: Int, expects: Bool) -> FaultPlan.HeadFault {
+            plan.headArrived(.init(operation: .putRecords, bytes: bytes, expects: expects), now: at(0))
+        }
+        #expect(ask(bytes: 1000, expects: true) == .status(tooLarge))
+        #expect(ask(bytes: 999, expects: true) == .status(noExpect))
+        #expect(ask(bytes: 999, expects: false) == .none)
+        #expect(strikes(&plan) == nil)
+    }
+
+    @Test func aStatusBySizeLeavesSmallerRequestsAlone() {
+        var plan = FaultPlan(seed: 0)
+        _ = plan.install(
+            rule(.status) {
+                $0.status = 413
+                $0.minBytes = 100
+            },
+            now: at(0)
+        )
+        func ask(bytes: Int) -> Int? {
+            plan.requestArrived(.putRecords, stream: "s", bytes: bytes, records: [], now: at(0)).rule?.status
+        }
+        #expect(ask(bytes: 99) == nil)
+        #expect(ask(bytes: 100) == 413)
+    }
+
+    @Test func aLimitHoldsEachShardByItselfAndForgetsNothing() {
+        var plan = FaultPlan(seed: 0)
+        _ = plan.install(
+            rule(.limit) {
+                $0.stream = "s"
+                $0.recordsPerSecond = 2
+            },
+            now: at(0)
+        )
+        func ask(_ shard: Int, stream: String = "s", ms: Int64 = 0) -> String? {
+            refusal(&plan, stream: stream, shard: Shard.id(shard), ms: ms)
+        }
+        let throttled = APIError.throttlingCode
+        #expect([ask(0), ask(0), ask(0), ask(1), ask(1), ask(1)] == [nil, nil, throttled, nil, nil, throttled])
+        #expect(ask(0, stream: "t") == nil)
+        #expect([ask(0, ms: 500), ask(0, ms: 500)] == [nil, throttled])
+        #expect(plan.rules[0].fired == 3)
+    }
+
+    @Test(arguments: [true, false])
+    func aLimitOfZeroTakesNothingFromTheShardThatItNames(byRecords: Bool) {
+        var plan = FaultPlan(seed: 0)
+        _ = plan.install(
+            rule(.limit) {
+                $0.shard = Shard.id(1)
+                if byRecords { $0.recordsPerSecond = 0 } else { $0.bytesPerSecond = 0 }
+                $0.forMS = 100_000
+            },
+            now: at(0)
+        )
+        #expect(refusal(&plan, shard: Shard.id(1)) != nil)
+        #expect(refusal(&plan, shard: Shard.id(1), ms: 99_999) != nil)
+        #expect(refusal(&plan, shard: Shard.id(0)) == nil)
+        #expect(refusal(&plan, shard: Shard.id(1), ms: 100_000) == nil)
+    }
+
+    @Test func aLimitByBytesCountsKeysAndData() {
+        var plan = FaultPlan(seed: 0)
+        _ = plan.install(rule(.limit) { $0.bytesPerSecond = 10 }, now: at(0))
+        #expect(refusal(&plan, key: "12345", data: "1234") == nil)
+        #expect(refusal(&plan, key: "1", data: "1") != nil)
     }
 
     @Test func clockIsOffForAsLongAsTheWindow() {
@@ -251,6 +336,13 @@ private func strikes(
         #"{"action":"close","stored":false}"#, #"{"action":"outage"}"#, #"{"action":"reshard","shards":2}"#,
         #"{"action":"reshard","stream":"s"}"#, #"{"action":"reshard","stream":"s","shards":2,"split":"x"}"#,
         #"{"action":"outage","for_ms":5,"count":2}"#, #"{"action":"reset","shards":2}"#,
+        #"{"action":"contradict"}"#, #"{"action":"contradict","how":"loudly"}"#, #"{"action":"reset","how":"number"}"#,
+        #"{"action":"limit"}"#, #"{"action":"limit","records_per_second":-1}"#,
+        #"{"action":"limit","bytes_per_second":100000001}"#, #"{"action":"limit","records_per_second":1,"count":1}"#,
+        #"{"action":"limit","records_per_second":1,"partition_key":"k"}"#,
+        #"{"action":"reset","records_per_second":1}"#, #"{"action":"status","status":413,"expects":true}"#,
+        #"{"action":"status","status":413,"unread":true,"stream":"s"}"#, #"{"action":"reset","unread":true}"#,
+        #"{"action":"fail_record","min_bytes":5}"#, #"{"action":"reset","headers":{"a":"b"}}"#,
     ])
     func refusesRulesThatCannotBeMeant(text: String) {
         #expect(throws: KinesisLocalError.self) { try read(text) }

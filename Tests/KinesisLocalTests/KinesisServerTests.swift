@@ -115,7 +115,96 @@ import Testing
         #expect(put("arn:aws:sqs:eu-west-1:000000000000:s") == 400)
     }
 
+    private func install(_ service: KinesisService, _ text: String) throws {
+        for rule in try Array(text.utf8).withUnsafeBytes({ try FaultRules.read($0) }) {
+            _ = service.faults.install(rule, now: now().monotonic)
+        }
+    }
+
+    private static let twoRecords =
+        #"{"StreamName":"s","Records":[{"Data":"eA==","PartitionKey":"a"},{"Data":"eQ==","PartitionKey":"b"}]}"#
+
+    @Test(arguments: [
+        ("empty_error_code", #""ErrorCode":"","ErrorMessage":""},{"SequenceNumber":"49"#),
+        ("error_code", #""ShardId":"shardId-000000000000","ErrorCode":"InternalFailure""#),
+        ("number", #"[{"SequenceNumber":49"#),
+        ("no_members", #"{"FailedRecordCount":0,"Records":[{},{}]}"#),
+        ("failed_count", #"{"FailedRecordCount":1,"Records":[{"SequenceNumber":"49"#),
+        ("count_as_text", #"{"FailedRecordCount":"0","Records":[{"SequenceNumber":"49"#),
+    ])
+    func anAnswerContradictsItselfInTheWayThatIsAskedForAndTheRecordsAreStored(how: String, part: String) throws {
+        let service = try service()
+        try install(service, #"{"action":"contradict","how":"\#(how)"}"#)
+        #expect(ask(service, "PutRecords", Self.twoRecords).body.contains(part))
+        #expect(service.statistics.acceptedRecords == 2 && service.untold.count == 2)
+    }
+
+    @Test(arguments: [(-3, 0), (-1, 1), (0, 2), (2, 4)])
+    func anAnswerHasAsManyEntriesAsIsAskedFor(more: Int, entries: Int) throws {
+        let service = try service()
+        try install(service, #"{"action":"wrong_count","entries":\#(more == 0 ? -2 : more)}"#)
+        if more == 0 { service.faults.removeAll() }
+        let body = ask(service, "PutRecords", Self.twoRecords).body
+        #expect(body.split(separator: "SequenceNumber").count - 1 == entries)
+        #expect(!body.contains("[,") && !body.contains(",]") && !body.contains("}{"))
+    }
+
+    @Test func aShardAtItsLimitIsNamedAndItsRecordsAndCallsAreCounted() throws {
+        let service = try service(shards: 2)
+        try install(service, #"{"action":"limit","shard":"shardId-000000000001","records_per_second":0}"#)
+        // MD5 puts a into the lower half of the hash space and b into the upper one.
+        let body = ask(service, "PutRecords", Self.twoRecords).body
+        #expect(body.contains(#""FailedRecordCount":1"#))
+        #expect(
+            body.contains(
+                "Rate exceeded for shard shardId-000000000001 in stream s under account 000000000000."
+            )
+        )
+        let record = #"{"Data":"eA==","PartitionKey":"b"}"#
+        _ = ask(service, "PutRecords", #"{"StreamName":"s","Records":[\#(record),\#(record),\#(record)]}"#)
+        let shards = try service.store.stream("s").shards
+        #expect(shards.map(\.accepted) == [1, 0])
+        #expect(shards.map(\.throttled) == [0, 4])
+        #expect(shards.map(\.calls) == [1, 2])
+    }
+
+    @Test func whatSomethingOnTheWayAnswersIsNotOfTheService() throws {
+        let service = try service()
+        let text = #"{"action":"status","status":407,"headers":{"Proxy-Authenticate":"Basic"},"body":"<html>"}"#
+        let rule = try #require(try Array(text.utf8).withUnsafeBytes { try FaultRules.read($0) }.first)
+        let reply = service.spoil(nil, .init(rule: rule))
+        #expect(reply.status == 407 && !reply.isOfService && reply.headers == ["Proxy-Authenticate": "Basic"])
+    }
+
+    @Test func theClockIsOffByItsOffsetAndByFaults() throws {
+        let service = KinesisService(
+            region: "eu-west-1",
+            clockOffsetSeconds: 3600,
+            store: StreamStore(limits: StreamStore.Limits()),
+            faults: FaultPlan(seed: 0),
+            authenticator: nil,
+            journal: nil
+        )
+        #expect(service.clockSeconds(now()) == 1_770_003_600)
+        try install(service, #"{"action":"clock","offset_seconds":-600}"#)
+        #expect(service.clockSeconds(now()) == 1_770_003_000)
+    }
+
     @Test func anOperationThatIsNotKnownIsNamedSo() throws {
         #expect(try ask(service(), "Frobnicate", "{}").body == #"{"__type":"UnknownOperationException"}"#)
+    }
+}
+
+@Suite struct LinkScheduleTests {
+    private func at(_ ms: Int64) -> Instant { Instant(nanoseconds: ms * 1_000_000) }
+
+    @Test func bytesHoldTheLinkForTheirTimeAndAPauseSavesNothingUp() {
+        var link = LinkSchedule(bytesPerSecond: 1000)
+        link.carried(500, now: at(1000))
+        #expect(link.freeAt == at(1500))
+        link.carried(250, now: at(1200))
+        #expect(link.freeAt == at(1750))
+        link.carried(100, now: at(9000))
+        #expect(link.freeAt == at(9100))
     }
 }

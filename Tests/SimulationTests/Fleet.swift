@@ -15,12 +15,22 @@ struct Fleet {
     /// - Parameters:
     ///   - well: How many streams are well, with `rate` events a second each.
     ///   - others: How many there are besides.
-    init(well: Int = 4, rate: Int = 400, others: Int = 0, othersRate: Int = 40, limits: Shards.Limits = .init()) {
+    ///   - isShared: They all use one endpoint and one identity.
+    init(
+        well: Int = 4,
+        rate: Int = 400,
+        others: Int = 0,
+        othersRate: Int = 40,
+        isShared: Bool = false,
+        limits: Shards.Limits = .init()
+    ) {
         let streams = (0..<well + others).map { index in
             Scenario.Stream(
                 id: DestinationID(Int64(index + 1)),
                 destination: Destination(region: "r", stream: "s\(index)"),
-                settings: DestinationSettings(endpoint: "e\(index)", identity: "i\(index)"),
+                settings: isShared
+                    ? DestinationSettings(endpoint: "e", identity: "i")
+                    : DestinationSettings(endpoint: "e\(index)", identity: "i\(index)"),
                 shards: 4,
                 keys: Self.keys,
                 hot: 0,

@@ -52,6 +52,8 @@ final class ModelQueue {
     /// How many have no fate yet.
     private(set) var queued = 0
     var totals: [DestinationID: Totals] = [:]
+    /// Payloads and keys that were read from the file.
+    private(set) var loadedBytes = 0
     var onCommit: (Commit) -> Void = { _ in }
     /// A row was committed, or met its fate.
     var onAppended: (EventID, Row) -> Void = { _, _ in }
@@ -209,6 +211,7 @@ final class ModelQueue {
         world.after(generator.milliseconds(delays.snapshotMS)) { [self] in
             guard began == epoch else { return }
             let result = generator.chance(delays.loadFailure) ? nil : read(request)
+            loadedBytes += result?.events.reduce(0) { $0 + $1.recordBytes } ?? 0
             world.after(generator.milliseconds(delays.deliveryMS)) { [self] in
                 if began == epoch { deliver(result) }
             }

@@ -25,7 +25,7 @@ struct Scenario {
         let keyless: Double
         let sizes: ClosedRange<Int>
         /// How many of its events are close to the largest size.
-        let large: Double
+        var large: Double
         /// How many of its events Kinesis will never take, and how many are damaged in the file.
         let poison: Double
         let damaged: Double
@@ -43,6 +43,8 @@ struct Scenario {
         case unpark(Int)
         case reorder(Int, DestinationSettings.Ordering)
         case move(Int, endpoint: String, identity: String)
+        /// The stream's records may be larger from now on.
+        case widen(Int)
         case tune(DeliverySettings)
         case remove(Int, count: Int, Commit.RemovalCause)
         case crash(downFor: Duration)
@@ -70,6 +72,7 @@ struct Scenario {
     var queue = ModelQueue.Delays()
     var queueLimits = ModelQueue.Limits()
     var latencyMS = 1...20
+    var namesShards = true
     /// When the last fault ends and the last event is posted.
     var calm: Instant
 
@@ -109,6 +112,12 @@ struct Scenario {
         withholds = g.chance(0.2)
         latencyMS = g.pick([0...1, 1...20, 20...120])
         drawRarities(&g, horizonMS: horizon * 1000)
+        drawChokes(&g, horizonMS: horizon * 1000)
+        namesShards = g.chance(0.8)
+        // What is larger than its stream's setting is kept until that is raised.
+        for index in streams.indices where streams[index].settings.maxRecordBytes < 1 << 20 {
+            add(horizon * 1000, .widen(index))
+        }
     }
 
     private mutating func drawRarities(_ g: inout SeededGenerator, horizonMS: Int) {
@@ -147,6 +156,17 @@ struct Scenario {
         }
     }
 
+    /// Shards that take nothing for a while: until the stream is split or merged.
+    private mutating func drawChokes(_ g: inout SeededGenerator, horizonMS: Int) {
+        guard g.chance(0.2) else { return }
+        for _ in 0..<g.int(1...3) {
+            let stream = g.int(0...streams.count - 1)
+            let from = g.int(0...horizonMS)
+            add(from, .choke(stream, shard: g.int(0...streams[stream].shards - 1)))
+            add(horizonMS, .reshard(stream, into: g.int(1...4)))
+        }
+    }
+
     private static func settings(_ g: inout SeededGenerator) -> DeliverySettings {
         DeliverySettings(
             workers: g.int(1...8),
@@ -161,7 +181,8 @@ struct Scenario {
     // MARK: Streams
 
     private mutating func drawStreams(_ g: inout SeededGenerator) {
-        let count = g.pick([1, 1, 2, 3, 5, 8, g.int(1...20)])
+        // Now and then more than any cache of them holds.
+        let count = g.chance(0.02) ? g.int(33...80) : g.pick([1, 1, 2, 3, 5, 8, g.int(1...20)])
         let poison = g.chance(0.2) ? g.pick([0.005, 0.05, 0.2]) : 0
         let damaged = g.chance(0.2) ? 0.02 : 0
         for index in 0..<count {
@@ -189,7 +210,7 @@ struct Scenario {
     }
 
     private static func keys(_ g: inout SeededGenerator) -> [Key] {
-        let count = g.pick([1, 2, 5, 30, 300])
+        let count = g.chance(0.03) ? 2000 : g.pick([1, 2, 5, 30, 300])
         let areExplicit = g.chance(0.15)
         // So that keys share lanes, which few do by chance.
         let areClose = g.chance(0.25)
@@ -209,6 +230,8 @@ struct Scenario {
     private mutating func drawWork(_ g: inout SeededGenerator, horizonMS: Int) {
         backlog = streams.map { _ in g.chance(0.3) ? g.pick([3, 60, 600]) / streams.count : 0 }
         var left = g.pick([10, 100, 400, 1200])
+        // More keys than are remembered want more events.
+        if streams.contains(where: { $0.keys.count >= 2000 }) { left *= 4 }
         while left > 0 {
             let count = min(left, g.pick([1, 1, 3, 20, 100]))
             left -= count

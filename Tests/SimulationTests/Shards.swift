@@ -19,6 +19,8 @@ struct Shards {
 
     private let limits: Limits
     private var shards: [Shard] = []
+    /// Shards get new names when the stream is split or merged.
+    private var generation = 0
 
     init(count: Int, limits: Limits, now: Instant) {
         self.limits = limits
@@ -29,6 +31,7 @@ struct Shards {
 
     /// Resharding: other ranges, and buckets that start full.
     mutating func split(into count: Int, now: Instant) {
+        generation += 1
         let width = UInt128.max / UInt128(count) + (count == 1 ? 0 : 1)
         shards = (0..<count).map {
             Shard(first: UInt128($0) * width, records: limits.records, bytes: limits.bytes, at: now)
@@ -36,7 +39,11 @@ struct Shards {
     }
 
     /// From now on the shard takes nothing.
-    mutating func choke(_ index: Int) { shards[index].isChoked = true }
+    mutating func choke(_ index: Int) {
+        if shards.indices.contains(index) { shards[index].isChoked = true }
+    }
+
+    func name(of point: UInt128) -> String { "shardId-\(generation)-\(index(of: point))" }
 
     func index(of point: UInt128) -> Int { (shards.lastIndex { $0.first <= point }) ?? 0 }
 

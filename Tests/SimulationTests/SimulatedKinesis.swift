@@ -24,6 +24,8 @@ final class SimulatedKinesis {
 
     var weather: [Weather] = []
     var latencyMS = 1...20
+    /// Whether refusals name the shard, as Kinesis does and not all that speak its language do.
+    var namesShards = true
     /// A record was stored: the i-th of the request.
     var onArrival: (SimulatedRequest, Int) -> Void = { _, _ in }
 
@@ -35,7 +37,6 @@ final class SimulatedKinesis {
     private var pending: [AttemptID: Pending] = [:]
     private var epoch = 0
     private let number = Payload("49590338271490256608559692538361571095921575989136588898")
-    private let shardName = Payload("shardId-000000000000")
 
     init(world: VirtualWorld, generator: SeededGenerator, limits: Shards.Limits) {
         self.world = world
@@ -114,7 +115,8 @@ final class SimulatedKinesis {
             if generator.chance(0.5), !isPoisoned(request) {
                 world.after(generator.milliseconds(0...25_000)) { [self] in _ = process(request) }
             }
-            fail(request, after: Self.timeOut, .init(kind: .transport, message: "timed out"), isAmbiguous: true)
+            let failure = SendFailure(kind: .transport, message: "timed out", isTimeout: true)
+            fail(request, after: Self.timeOut, failure, isAmbiguous: true)
         case .losesAnswers:
             if !isPoisoned(request) { _ = process(request) }
             let after = generator.milliseconds(1...5000)
@@ -144,11 +146,23 @@ final class SimulatedKinesis {
         case .accessDenied: refuse(request, after: back, "AccessDeniedException")
         case .refusesAll: refuse(request, after: back, "ValidationException")
         case .slow: answer(request, after: generator.milliseconds(500...8000), failing: 0)
+        case .narrow: carry(request)
         case .failsEntries: answer(request, after: back, failing: 0.3)
+        case .failsAllEntries: answer(request, after: back, failing: 1)
         case nil where abs(request.clockError.inSeconds) > 300:
             refuse(request, after: back, "InvalidSignatureException", "Signature expired: too old")
         case nil: answer(request, after: back, failing: 0)
         }
+    }
+
+    /// What is under way at the same time shares the link.
+    private func carry(_ request: SimulatedRequest) {
+        let bytes = request.batch.request.records.reduce(0) { $0 + $1.data.count + $1.partitionKey.utf8.count }
+        let time = Duration.milliseconds(20 + bytes * pending.count / 50)
+        guard time > Self.timeOut else { return answer(request, after: time, failing: 0) }
+        let failure = SendFailure(kind: .transport, message: "timed out", isTimeout: true)
+        if time < Self.timeOut + .seconds(5), !isPoisoned(request) { _ = process(request) }
+        fail(request, after: Self.timeOut, failure, isAmbiguous: true)
     }
 
     private func refuse(_ request: SimulatedRequest, after delay: Duration, _ code: String, _ message: String = "") {
@@ -212,10 +226,13 @@ final class SimulatedKinesis {
         let key = EventKey(partitionKey: record.partitionKey, explicitHashKey: record.explicitHashKey)
         let point = points[key] ?? key.hashPoint
         points[key] = point
-        guard streams[request.batch.request.destination]?.admit(point, bytes: bytes, now: world.now) != nil else {
-            return .refused(code: "ProvisionedThroughputExceededException", message: "Rate exceeded for shard")
+        let stream = request.batch.request.destination
+        let shard = streams[stream]?.name(of: point) ?? ""
+        guard streams[stream]?.admit(point, bytes: bytes, now: world.now) != nil else {
+            let message = namesShards ? "Rate exceeded for shard \(shard) in stream \(stream.stream)" : "Rate exceeded"
+            return .refused(code: "ProvisionedThroughputExceededException", message: message)
         }
         onArrival(request, index)
-        return .accepted(sequenceNumber: number, shard: shardName)
+        return .accepted(sequenceNumber: number, shard: Payload(shard))
     }
 }

@@ -59,6 +59,7 @@ extension Simulation {
         case .park(let index): change(index) { $0.parkedBecause = "not in the configuration" }
         case .unpark(let index): change(index) { $0.parkedBecause = nil }
         case .reorder(let index, let ordering): change(index) { $0.ordering = ordering }
+        case .widen(let index): change(index) { $0.maxRecordBytes = 2 << 20 }
         case .move(let index, let endpoint, let identity):
             change(index) {
                 $0.endpoint = endpoint

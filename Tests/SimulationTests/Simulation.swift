@@ -75,6 +75,7 @@ final class Simulation {
         queue.limits = scenario.queueLimits
         kinesis.latencyMS = scenario.latencyMS
         kinesis.weather = scenario.weather
+        kinesis.namesShards = scenario.namesShards
         wire()
     }
 
@@ -141,6 +142,8 @@ final class Simulation {
     /// without naming it takes two probes, and others that are accepted between them.
     private var bound: Duration {
         .seconds(240) + .milliseconds(400) * queue.rows.count + .seconds(45) * poisoned
+            // What shards with little capacity need for large events, twice over.
+            + .seconds(2 * Double(queue.rows.reduce(0) { $0 + $1.event.recordBytes }) / scenario.limits.bytes)
     }
 
     private var stuck: String {

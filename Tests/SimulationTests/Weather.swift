@@ -18,6 +18,8 @@ struct Weather {
         case throttles
         /// Some entries fail.
         case failsEntries
+        /// All of them do, for no reason that a shard would have.
+        case failsAllEntries
         case expiredCredentials
         case noCredentials
         case wrongClock
@@ -27,6 +29,8 @@ struct Weather {
         case refusesAll
         /// Slow, and nothing else.
         case slow
+        /// A link that carries 50 kB/s: what takes too long is cut off, and stored all the same if most of it was sent.
+        case narrow
     }
 
     enum Scope {

@@ -41,6 +41,9 @@ READING = "DestinationState+Reading.swift"
 FORGETTING = "DestinationState+Forgetting.swift"
 GATE = "Gate.swift"
 LANES = "LaneTable.swift"
+SCHEDULE = "Schedule.swift"
+PACE = "ShardPace.swift"
+THROTTLING = "DestinationState+Throttling.swift"
 ISOLATION = "Isolation.swift"
 SETTINGS = "DeliverySettings.swift"
 
@@ -57,7 +60,7 @@ MUTATIONS = [
      instead("state.retry(item, at: due, share: share)",
              "state.release(item.key); state.retry(item, at: due, share: share)")),
     ("two events of a key in one request", BATCHING,
-     within("if ", ("claim(item.key)", "claim(item.key) || MUTANT"), " { take(item) }")),
+     within("if ", ("claim(item.key)", "claim(item.key) || MUTANT"), " { addChecked(")),
     ("a dead letter leaves its key busy", MACHINE,
      never("if !key.isNone { state.release(key) }")),
     ("an evicted event leaves its key busy", STATE,
@@ -86,7 +89,7 @@ MUTATIONS = [
     ("settlements are not sorted", ANSWERS,
      value("isAscending(ids) ? ids : ids.sorted()", "ids")),
     ("evicted events are sent", BATCHING,
-     within("if ", value("item.id <= goneThrough", "false"), " { drop(item) } else { take(item) }")),
+     within("if ", value("item.id <= goneThrough", "false"), " {\n                drop(item)")),
 
     ("a suspect that a limit removed is tried again", FORGETTING,
      within("for item in ", value("isolation.remove(through: goneThrough)", "[]"))),
@@ -99,27 +102,27 @@ MUTATIONS = [
      within("func ended(_ attempt: AttemptID) {\n        ", never("inFlight.remove(attempt)"))),
     ("the fault of one is blamed on all", GATE, value("doubted.contains(destination)", "false")),
     ("new events wait for the probe of a suspect", PLANNING,
-     never("if state.gate.isShut, state.mayProveSuspects { state.gate.probeNow(now) }")),
+     never("if state.gate.isShut, state.mayProveSuspects, state.gate.until > now { probeNow(state.gate, now) }")),
     ("what is sick is probed without a pause", GATE,
-     within("until = ", value("now + delay", "now"))),
+     within(": ", value("now + delay", "now"))),
     ("what fails is tried again without a pause", ANSWERS,
-     within("let due = ", value("now + backoff.delay(failures: failures, using: &generator)", "now"))),
+     within("let due = (", value("now + backoff.delay(failures: failures, using: &generator)", "now"))),
     ("pauses do not grow", ANSWERS,
      within("let failures = ", value("1 + (items.first?.failures ?? 0)", "1"))),
     ("retries never come due", PLANNING,
-     never("if let timer = state.timers.min { wake = min(wake, timer.due) }")),
+     never("if let timer = state.timers.min { schedule.wake(state, at: timer.due) }")),
 
     # Reading.
     ("a lane that was spilled is never read", LANES,
-     within("for (lane, id) in resume where ", value("keys[Int(lane)] == 0", "false"), " {")),
+     within("for (lane, id) in resume where ", value("keys[Int(lane)] == 0", "false"), " && isWanted")),
     ("a lane is read while its keys are busy", LANES,
-     within("for (lane, id) in resume where keys[Int(lane)] ==", (" 0 {", " 0 || MUTANT {"))),
+     within("for (lane, id) in resume where keys[Int(lane)] ==", (" 0 && isWanted(lane) {", " 0 && isWanted(lane) || MUTANT {"))),
     ("lanes are read past the rest", READING,
      within("event.id > goneThrough && ", value("event.id <= readThrough", "true"))),
     ("a commit is taken while a load is under way", READING,
      within("let isNext = ", value("isCaughtUp", "true"))),
     ("read again while events are under way", READING,
-     never("guard outstanding == 0 else { return nil }")),
+     within("if needsRescan { return ", value("outstanding == 0", "true"), " }")),
     ("not read again from the oldest", FORGETTING,
      within("readThrough = ", value("goneThrough", "lastCommitted"))),
     ("a failed load is never repeated", READING,
@@ -138,13 +141,52 @@ MUTATIONS = [
      within("if ", value("waitingBytes + item.cost > share / 2", "false"), " ||")),
     ("events read beyond the limit gather behind a key", STATE,
      within("|| ", value("held > grant", "false"), " {")),
-    ("any number of events is remembered", PLANNING,
-     within("planSends(now: now)\n            ", never("boundReferences()"))),
+    ("any number of events is remembered", FORGETTING,
+     within("let fullest = ", value("lanes?.fullest(leaving: most / 2)", "LaneSet()"))),
     ("memory is given back in circles", PLANNING, value("state.held <= state.grant", "true")),
     ("a paused destination keeps its memory", MACHINE,
      within("state.isPaused = true\n        ", never("state.giveBack()"))),
 
     # Fairness.
+    ("who is hungry is never served", PLANNING, never("loadHungry(forProbes: false, mostRefused: 64, now: now)")),
+
+    # Shards.
+    ("a shard that takes nothing is asked all the time", PACE,
+     within("until = ", value("now + Backoff.throttled.delay(failures: failures, using: &generator)", "now"))),
+    ("records are not counted against their shard", PACE,
+     value("max(credit(at: now) - ShardUse.time(bytes: bytes), -Self.longestDebt * share)", "credit")),
+    ("a probe of a shard is never over", PACE, never("if probe == attempt { probe = nil }")),
+    ("a shard that takes records again stays shut", PACE,
+     within("", never("failures = 0"), "\n        probe = nil")),
+    ("what waits for a shard is not among its line", THROTTLING,
+     within("", ("holdFirst(item, phase: .gated, share: share)\n",
+                 "holdFirst(item, phase: .gated, share: share)\nif MUTANT { continue }\n"))),
+    ("a fresh event overtakes those that wait for its shard", THROTTLING,
+     value("keys.index(forKey: item.key) == nil", "true")),
+    ("a shard that was split keeps what waits for it", ANSWERS, never("state.release(gone ?? [])")),
+    ("lanes of a shard that takes nothing are read all the time", READING,
+     within("return lanes.readable { ", value("throttle.isHungry($0, now: now)", "true"), " }")),
+    ("any shard is good for events without a key", THROTTLING,
+     value("throttle?.limit(of: point)?.pace?.permits(now: context.now) ?? true", "true")),
+    ("payloads are not fetched for a shard", PLANNING,
+     never("schedule.wake(state, at: state.prefetch(now: now))")),
+
+    # Sharing.
+    ("all who share a gate probe it", GATE, value("faulted.count < Self.proof", "true")),
+    ("what the service asks for is not heard", GATE,
+     never("if let retryAfter { wait(min(retryAfter, .seconds(3600)), now: now, generator: &generator) }")),
+    ("all read what a probe is made of", PLANNING,
+     value("$0.isDormant && $0.isAnothersTurn(than: state)", "false")),
+    ("those that wait for a gate are not woken", ANSWERS,
+     within("state.waitsFor = nil\n            ", never("schedule.touch(state)"))),
+    ("a request that took too long is made again just as large", ANSWERS,
+     value("failure.asksForLess", "false")),
+    ("retries do not travel together", ANSWERS,
+     within("rounded(upTo: ", value("settings.linger", ".zero"))),
+    ("what is too large for the settings is lost", BATCHING, never("oversize[item.id] = item.key")),
+    ("every destination is looked at", PLANNING,
+     also("schedule.touchDue(now: now)", "for state in all { schedule.touch(state) }")),
+
     ("a paused destination is sent to", STATE,
      value("isPaused || settings.parkedBecause != nil", "settings.parkedBecause != nil")),
     ("one destination takes all workers", SETTINGS,
@@ -157,8 +199,8 @@ MUTATIONS = [
      never("if standing == .late { lateAttempts += 1 }")),
     ("requests that hang are never given up", PLANNING,
      within("actions.append(", (".cancel(id))", ".cancel(MUTANT ? AttemptID(0) : id))"))),
-    ("turns are not taken", PLANNING,
-     never("turn[standing] = (index + 1) % turns.count")),
+    ("turns are not taken", SCHEDULE,
+     instead("lines[standing, default: []].append(state)", "lines[standing, default: []].prepend(state)")),
     ("a request leaves with each commit", BATCHING,
-     within("let due = ", value("lastRequestAt + limits.linger", "lastRequestAt"))),
+     value("lastRequestAt + (isRead ? spacing : limits.linger)", "lastRequestAt")),
 ]

@@ -37,6 +37,9 @@ class Agent:
         self.config_path = self.folder / "agent.conf"
         self.log_path = self.folder / "agentd.log"
         self.process = None
+        # What goes before the program, and where its log goes instead of to `log_path`.
+        self.wrapper = []
+        self.stderr = None
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -71,10 +74,10 @@ class Agent:
         environment = {name: value for name, value in self.environment.items() if value is not None}
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [program("agentd"), "--config", str(self.config_path)],
+                [*self.wrapper, program("agentd"), "--config", str(self.config_path)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=log,
+                stderr=log if self.stderr is None else self.stderr,
                 env=environment,
             )
         if wait:

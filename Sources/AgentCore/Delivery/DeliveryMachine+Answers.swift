@@ -8,23 +8,31 @@ extension DeliveryMachine {
         state.requests -= 1
         state.inFlight -= attempt.items.count
         if attempt.isSick { sickAttempts -= 1 }
-        for gate in attempt.gates { gate.ended(id) }
+        for gate in attempt.gates {
+            gate.ended(id)
+            stir(gate)
+        }
         if attempt.group != nil { state.isolation.tested() }
+        schedule.touch(state)
         switch outcome {
         case .answered(let records) where records.count == attempt.shape.records:
-            judgeRecords(attempt, records, now: now)
+            state.answersTake = now - attempt.began
+            state.batchLimit.succeeded(after: now - attempt.began, settings: settings)
+            judgeRecords(attempt, records, of: id, now: now)
         case .answered(let records):
             let message = "The answer has \(records.count) entries for \(attempt.shape.records) records."
             requestFailed(attempt, SendFailure(kind: .unintelligible, message: message), now: now)
         case .failed(let failure):
             requestFailed(attempt, failure, now: now)
         }
+        // What it probed and was told nothing of is to be probed by another.
+        state.throttle?.ended(id)
         if !state.isolation.isEmpty { state.forgetRemovedSuspects() }
     }
 
     // MARK: Record by record
 
-    private mutating func judgeRecords(_ attempt: Attempt, _ records: [RecordOutcome], now: Instant) {
+    private mutating func judgeRecords(_ attempt: Attempt, _ records: [RecordOutcome], of id: AttemptID, now: Instant) {
         let state = attempt.destination
         for gate in [state.endpoint, state.identity] { open(gate, of: state, now: now) }
         var delivered: (ids: [EventID], keys: [EventKey]) = ([], [])
@@ -32,14 +40,20 @@ extension DeliveryMachine {
         delivered.keys.reserveCapacity(records.count)
         var parking: Fault?
         var throttling: Fault?
+        /// Records that their shard had no room for.
+        var unplaced: [Int] = []
         for record in records.indices {
             let places = attempt.shape.events(of: record)
             switch records[record] {
-            case .accepted:
+            case .accepted(_, let shard):
                 for i in places {
                     state.charge(-attempt.items[i].cost)
                     delivered.ids.append(attempt.items[i].id)
                     delivered.keys.append(attempt.items[i].key)
+                }
+                if state.throttle != nil, !attempt.points.isEmpty, let name = shard.text {
+                    let bytes = attempt.bytes(of: record)
+                    state.release(state.throttle?.accepted(attempt.points[record], bytes: bytes, by: name) ?? [])
                 }
             case .refused(let code, let message):
                 let disposition = Disposition(entryCode: code)
@@ -55,6 +69,10 @@ extension DeliveryMachine {
                     let item = attempt.items[places.lowerBound]
                     actions.append(.report(.rejected(state.destination, item.id, fault)))
                     bury(item, of: state, code: code, reason: message)
+                case .throttledKey where code.hasPrefix("ProvisionedThroughputExceeded"):
+                    state.throttled += places.count
+                    refuse(record, of: attempt, by: Shard.name(in: message), now: now)
+                    unplaced.append(record)
                 case .throttledKey:
                     state.throttled += places.count
                     comeBack(attempt.items[places], to: state, backoff: .throttled, now: now)
@@ -72,6 +90,8 @@ extension DeliveryMachine {
                 }
             }
         }
+        state.throttle?.answered(id, began: attempt.began, now: now, generator: &generator)
+        putBack(unplaced, of: attempt, now: now)
         if let fault = parking ?? throttling {
             shut(state.gate, of: state, fault, began: attempt.began, retryAfter: nil)
         } else {
@@ -81,6 +101,32 @@ extension DeliveryMachine {
             settle(delivered.ids, delivered.keys, of: state)
             state.provenAt = max(state.provenAt ?? attempt.began, attempt.began)
             state.isolation.retry(proven: attempt.began)
+        }
+    }
+
+    /// A shard has no room for the record.
+    private func refuse(_ record: Int, of attempt: Attempt, by name: String?, now: Instant) {
+        let state = attempt.destination
+        if state.throttle == nil { state.throttle = Throttle() }
+        let bytes = attempt.bytes(of: record)
+        let gone = state.throttle?.refused(attempt.point(of: record), bytes: bytes, by: name, now: now)
+        state.release(gone ?? [])
+    }
+
+    /// Records that a shard had no room for wait for it. Those without a key are tried with other keys, and some time
+    /// later, as nothing is known of the shards that those will go to.
+    private mutating func putBack(_ records: [Int], of attempt: Attempt, now: Instant) {
+        let state = attempt.destination
+        // Last first, as each goes to the front of its shard's line.
+        for record in records.reversed() {
+            let items = attempt.items[attempt.shape.events(of: record)]
+            if items.first?.key.isNone ?? true {
+                comeBack(items, to: state, backoff: .throttled, now: now)
+                continue
+            }
+            state.outstanding -= items.count
+            state.retries += items.count
+            state.comeBack(items, at: attempt.point(of: record), share: share)
         }
     }
 
@@ -105,7 +151,8 @@ extension DeliveryMachine {
         state.outstanding -= items.count
         state.retries += items.count
         let failures = 1 + (items.first?.failures ?? 0)
-        let due = now + backoff.delay(failures: failures, using: &generator)
+        // In steps of the linger, so that what is tried again travels together.
+        let due = (now + backoff.delay(failures: failures, using: &generator)).rounded(upTo: settings.linger)
         // Last first, as each goes to the front of its key's line.
         for var item in items.reversed() {
             if state.needsRescan {
@@ -150,7 +197,17 @@ extension DeliveryMachine {
         let state = attempt.destination
         let disposition = Disposition(failure)
         let fault = Fault(failure, disposition: disposition, at: now)
+        // What is cut off by our own stop says nothing of anybody.
+        if failure.code == "cancelled" || isStopping && failure.kind == .transport { return takeBack(attempt) }
         state.lastFault = fault
+        if failure.asksForLess {
+            state.batchLimit.failed(
+                records: attempt.shape.records,
+                bytes: attempt.bytes,
+                underWay: state.requests + 1,
+                cutAfter: failure.isTimeout ? now - attempt.began : nil
+            )
+        }
         if disposition == .throttledDestination { state.throttled += attempt.items.count }
 
         if disposition == .record, !state.needsRescan {
@@ -158,9 +215,9 @@ extension DeliveryMachine {
         }
         takeBack(attempt)
         switch disposition {
-        case .identity where !state.identity.doubts(state.id), .clock where !state.identity.doubts(state.id):
+        case .identity where !state.identity.doubts(state.id):
             shut(state.identity, of: state, fault, began: attempt.began, retryAfter: failure.retryAfter)
-        case .endpoint where blamesEndpoint(attempt, failure):
+        case .clock where !state.endpoint.doubts(state.id), .endpoint where blamesEndpoint(attempt, failure):
             shut(state.endpoint, of: state, fault, began: attempt.began, retryAfter: failure.retryAfter)
         case .identity, .clock, .endpoint, .transient, .throttledKey, .throttledDestination, .destination, .record:
             shut(state.gate, of: state, fault, began: attempt.began, retryAfter: failure.retryAfter)
@@ -210,16 +267,51 @@ extension DeliveryMachine {
         retryAfter: Duration?
     ) {
         let isNews = gate.fault?.code != fault.code
+        let (wasShut, wasDormant) = (gate.isShut, gate.isDormant)
         gate.failed(fault, by: state.id, began: began, retryAfter: retryAfter, generator: &generator)
         if isNews { actions.append(.report(.faulted(state.destination, fault))) }
-        for other in turns where other.gates.contains(where: { $0 === gate }) && other.isDormant && other.held > 0 {
-            other.giveBack()
+        stir(gate)
+        let others = gate === state.gate ? [state] : gate.dependents
+        if gate.isDormant, !wasDormant || state.held > 0 {
+            for other in others where other.isDormant && other.held > 0 { other.giveBack() }
         }
+        if wasShut != gate.isShut || wasDormant != gate.isDormant { for other in others { schedule.touch(other) } }
     }
 
     private mutating func open(_ gate: Gate, of state: DestinationState, now: Instant) {
-        if let outage = gate.succeeded(by: state.id, now: now) {
-            actions.append(.report(.recovered(state.destination, after: outage)))
+        let outage = gate.succeeded(by: state.id, now: now)
+        stir(gate)
+        guard let outage else { return }
+        actions.append(.report(.recovered(state.destination, after: outage)))
+        for other in gate.dependents { schedule.touch(other) }
+    }
+
+    mutating func probeNow(_ gate: Gate, _ now: Instant) {
+        gate.probeNow(now)
+        stir(gate)
+        // Those that wait for their own gate's time are not among its waiting ones.
+        for state in gate.dependents { schedule.touch(state) }
+    }
+
+    /// Something about the gate changed: those that wait for it are looked at.
+    mutating func stir(_ gate: Gate) {
+        guard !gate.waiting.isEmpty else { return }
+        for state in gate.waiting {
+            state.waitsFor = nil
+            schedule.touch(state)
         }
+        gate.waiting.removeAll(keepingCapacity: true)
+    }
+}
+
+extension DeliveryMachine.Attempt {
+    /// Data and key of a record, in bytes.
+    func bytes(of record: Int) -> Int { items[shape.events(of: record)].reduce(0) { $0 + $1.recordBytes } }
+
+    /// Where in the hash space the record went; `nil` where it had a random key that was not kept.
+    func point(of record: Int) -> UInt128? {
+        if !points.isEmpty { return points[record] }
+        let key = items[shape.events(of: record).lowerBound].key
+        return key.isNone ? nil : key.hashPoint
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import DequeModule
 internal import HeapModule
 
 extension DeliveryMachine {
@@ -10,42 +11,150 @@ extension DeliveryMachine {
     }
 
     public mutating func plan(now: Instant) -> Plan {
-        for state in turns {
-            state.fireTimers(now: now)
-            if state.gate.isShut, state.mayProveSuspects { state.gate.probeNow(now) }
-        }
+        schedule.touchDue(now: now)
+        examineTouched(now: now)
         if !isStopping {
-            boundMemory()
             planSends(now: now)
+            examineTouched(now: now)
             boundReferences()
             planLoads(now: now)
             planCancels(now: now)
+            examineTouched(now: now)
         }
         defer { actions.removeAll() }
         return Plan(actions: actions, wakeAt: isStopping ? .never : wakeAt(now: now))
     }
 
-    // MARK: Bounds
+    // MARK: Looking
 
-    private mutating func boundReferences() {
-        for state in turns { state.boundReferences(to: settings.maxReferences) }
-        // All destinations together may remember four times what one may.
-        let most = settings.maxReferences * 4
-        var total = references
-        guard total > most else { return }
-        for state in turns.sorted(by: { $0.waitingCount > $1.waitingCount }) where total > most {
-            total -= state.waitingCount
-            state.boundReferences(to: max(0, most - total))
-            total += state.waitingCount
+    /// Looks at every destination to which something happened, those to which this itself makes something happen too.
+    mutating func examineTouched(now: Instant) {
+        while !schedule.isQuiet {
+            for state in schedule.takeTouched() { examine(state, now: now) }
         }
     }
 
-    /// When others came, who held much must let go of it. (Not who holds one large event: it would be read again.)
-    private mutating func boundMemory() {
-        guard ledger.held > settings.memoryBytes / 8 * 7 else { return }
-        let most = budget * 2
-        for state in turns where state.held > most && state.held <= state.grant && state.outstanding == 0 {
+    /// Finds what the destination can do now, and when it can do more.
+    private mutating func examine(_ state: DestinationState, now: Instant) {
+        work += 1
+        state.fireTimers(now: now)
+        if state.gate.isShut, state.mayProveSuspects, state.gate.until > now { probeNow(state.gate, now) }
+        if state.isCrowded, state.isDrained { state.isCrowded = false }
+        work += state.boundReferences(to: settings.maxReferences)
+        if state.throttle != nil { examineShards(of: state, now: now) }
+        account(for: state)
+        guard !isStopping, !state.isStopped else { return }
+        if let timer = state.timers.min { schedule.wake(state, at: timer.due) }
+        if state.loadsAgainAt > now { schedule.wake(state, at: state.loadsAgainAt) }
+        examineSending(state, now: now)
+        examineLoading(state, now: now)
+    }
+
+    private mutating func examineShards(of state: DestinationState, now: Instant) {
+        if state.isDormant {
+            // A probe is to go to wherever it goes: what was known of shards is learnt again.
             state.giveBack()
+            state.throttle = nil
+        } else {
+            state.endThrottling(now: now)
+            schedule.wake(state, at: state.prefetch(now: now))
+        }
+    }
+
+    private mutating func examineSending(_ state: DestinationState, now: Instant) {
+        guard state.listedAs == nil, state.requests < mostRequests(of: state) else { return }
+        let (isReady, readyAt) = state.readiness(now: now, limits: settings, spacing: spacing)
+        guard isReady else {
+            if readyAt < .never { schedule.wake(state, at: readyAt) }
+            return
+        }
+        guard isPermitted(state, now: now) else { return }
+        let standing = standing(of: state, now: now)
+        if standing != .late || state.requests == 0 { schedule.list(state, as: standing) }
+    }
+
+    private mutating func examineLoading(_ state: DestinationState, now: Instant) {
+        guard state.pendingLoad == nil else { return }
+        let isProbe = state.isDormant
+        if state.wantsLoad(mostReferences: settings.maxReferences, isProbe: isProbe, now: now) {
+            // What a probe is made of is read when it is its turn.
+            guard !isProbe || isPermitted(state, now: now) else { return }
+            schedule.waitForRoom(state, forProbe: isProbe)
+        } else if !state.gate.isShut, state.hasOnlySuspects, let fault = state.isolationFault {
+            // More likely the stream's fault, or ours, than that of each record.
+            shut(state.gate, of: state, fault.seen(at: now), began: now, retryAfter: nil)
+        }
+    }
+
+    /// Whether all gates let the destination pass; if not, it is looked at again once they may.
+    private mutating func isPermitted(_ state: DestinationState, now: Instant) -> Bool {
+        guard let blocking = state.gates.first(where: { !$0.permits(state.id, now: now) }) else { return true }
+        // All gates must open: the last one counts.
+        if let opening = state.gates.compactMap({ $0.opensAt(for: state.id) }).max(), opening > now {
+            schedule.wake(state, at: opening)
+        }
+        wait(state, for: blocking)
+        return false
+    }
+
+    private func standing(of state: DestinationState, now: Instant) -> Standing {
+        state.isLate = state.isLate(at: now, suspectAfter: settings.suspectAfter)
+        return state.standing
+    }
+
+    /// The distance of a destination's requests that are not full. Among many active ones it is longer than the linger:
+    /// what they send together stays below a thousand requests a second, or most of the agent's time would go into requests
+    /// of an event or two.
+    private var spacing: Duration { max(settings.linger, Self.spacingOfEach * activeCount) }
+
+    func mostRequests(of state: DestinationState) -> Int { state.batchLimit.mostRequests(settings.workersOfOne) }
+
+    /// Keeps the sums over all destinations up to date with one of them.
+    private mutating func account(for state: DestinationState) {
+        activeCount += state.activeChange()
+        if state.keepLedger() { leave(state) }
+        let isStuck = self.state(of: state) != .ok
+        if isStuck != state.wasStuck {
+            state.wasStuck = isStuck
+            stuckChanges.append((state.id, isStuck))
+        }
+    }
+
+    /// The destination has nothing to probe with: others may.
+    private mutating func leave(_ state: DestinationState) {
+        for gate in state.gates where gate.dismiss(state) { stir(gate) }
+    }
+
+    // MARK: Bounds
+
+    /// All destinations together may remember four times what one may.
+    private mutating func boundReferences() {
+        let most = settings.maxReferences * 4
+        guard ledger.references > most else { return }
+        let many = all.filter { $0.waitingCount > DestinationState.alwaysRemembered }
+        for state in many.sorted(by: { $0.waitingCount > $1.waitingCount }) where ledger.references > most / 2 {
+            work += state.boundReferences(to: DestinationState.alwaysRemembered)
+            account(for: state)
+            schedule.touch(state)
+        }
+    }
+
+    /// Takes memory back from those that hold more than their part, and from those that cannot use it now, where others
+    /// want to read and find no room. (Not from who holds one large event: it would be read again.)
+    private mutating func reclaim(now: Instant) {
+        guard now >= reclaimsAt else { return }
+        reclaimsAt = now + .milliseconds(100)
+        let most = budget * 2
+        let hungry = schedule.hungry
+        for state in all where state.held > 0 && state.outstanding == 0 && state.pendingLoad == nil && !state.isProbing
+        {
+            let isGreedy = state.held > most && state.held <= state.grant
+            let waitsLong = state.throttle != nil && state.isOnlyGated && state.releasesAt(now: now) > now + .seconds(1)
+            let isUseless = state.isShut && state.gate.fault?.disposition != .record
+            guard isGreedy || waitsLong || isUseless && hungry.contains(where: { !$0.isShut }) else { continue }
+            work += 1
+            state.giveBack()
+            schedule.touch(state)
         }
     }
 
@@ -53,15 +162,15 @@ extension DeliveryMachine {
 
     private mutating func planSends(now: Instant) {
         outwait(now: now)
+        countLate(now: now)
         // Sick ones first, as long as they have no worker at all: else a busy agent would never find them well again.
-        markLate(now: now)
         if sickAttempts + untriedAttempts == 0, !sendOnce(.untried, now: now) { sendOnce(.sick, now: now) }
         while attempts.count < settings.workers, sendOnce(.well, now: now) {}
         var untriedMayWait = true
         while attempts.count < settings.workers, !isUntriedEnough, untriedMayWait {
             untriedMayWait = sendOnce(.untried, now: now)
         }
-        while attempts.count < settings.workers, !isUnsureEnough, sendLate(now: now) {}
+        while attempts.count < settings.workers, !isUnsureEnough, sendOnce(.late, now: now) {}
         while !untriedMayWait, attempts.count < settings.workers, sickAttempts < settings.workersOfSick,
             !isUnsureEnough, sendOnce(.sick, now: now)
         {}
@@ -71,7 +180,10 @@ extension DeliveryMachine {
     private mutating func outwait(now: Instant) {
         for (id, attempt) in attempts where !attempt.isOutwaited && now - attempt.began >= settings.suspectAfter {
             attempts[id]?.isOutwaited = true
-            for gate in attempt.gates where gate !== attempt.destination.gate { gate.outwaited(id) }
+            for gate in attempt.gates where gate !== attempt.destination.gate {
+                gate.outwaited(id)
+                stir(gate)
+            }
         }
     }
 
@@ -84,14 +196,11 @@ extension DeliveryMachine {
         isUnsureEnough || sickAttempts + untriedAttempts >= settings.workersOfOne
     }
 
-    /// Finds the destinations of which nothing was heard for long: what is sent to them may hang.
-    private mutating func markLate(now: Instant) {
-        for state in turns {
-            state.isLate = state.gate.lastSuccess.map { now - $0 >= settings.suspectAfter } ?? false
-        }
+    /// Counts the requests of destinations of which nothing was heard for long: they may hang.
+    private mutating func countLate(now: Instant) {
         (lateAttempts, untriedAttempts) = (0, 0)
         for attempt in attempts.values where !attempt.isSick {
-            if attempt.destination.isLate { lateAttempts += 1 }
+            if standing(of: attempt.destination, now: now) == .late { lateAttempts += 1 }
             if attempt.isUntried { untriedAttempts += 1 }
         }
     }
@@ -100,33 +209,28 @@ extension DeliveryMachine {
     @discardableResult
     private mutating func sendOnce(_ standing: Standing, now: Instant) -> Bool {
         guard attempts.count < settings.workers else { return false }
-        let next = turn[standing] ?? 0
-        for offset in 0..<turns.count {
-            let index = (next + offset) % turns.count
-            let state = turns[index]
-            guard state.standing == standing, maySend(state, now: now), send(state, now: now) else { continue }
-            turn[standing] = (index + 1) % turns.count
+        while let state = schedule.next(standing) {
+            guard self.standing(of: state, now: now) == standing, maySend(state, now: now) else {
+                // It stands elsewhere by now, or waits for something.
+                examine(state, now: now)
+                continue
+            }
+            guard send(state, now: now) else {
+                // All that was met is blocked.
+                schedule.touch(state)
+                isUnfinished = true
+                continue
+            }
+            examine(state, now: now)
             return true
         }
         return false
     }
 
-    /// Asks the one of the late that was heard of last, with one request: those that hang were heard of before those
-    /// that only had no worker.
-    private mutating func sendLate(now: Instant) -> Bool {
-        let late = turns.filter { $0.standing == .late && $0.requests == 0 && maySend($0, now: now) }
-        return late.sorted { ($0.gate.lastSuccess ?? .zero) > ($1.gate.lastSuccess ?? .zero) }
-            .contains { send($0, now: now) }
-    }
-
     private func maySend(_ state: DestinationState, now: Instant) -> Bool {
-        !state.isStopped && state.requests < settings.workersOfOne
-            && state.readiness(now: now, limits: settings).isReady && gatesPermit(state, now: now)
-    }
-
-    private func gatesPermit(_ state: DestinationState, now: Instant) -> Bool {
-        state.gate.permits(state.id, now: now) && state.endpoint.permits(state.id, now: now)
-            && state.identity.permits(state.id, now: now)
+        !state.isStopped && state.requests < mostRequests(of: state)
+            && state.readiness(now: now, limits: settings, spacing: spacing).isReady
+            && state.gates.allSatisfy { $0.permits(state.id, now: now) }
     }
 
     /// A probe is small. Where records were refused and none accepted, it is one record: so it tells something of it.
@@ -136,19 +240,11 @@ extension DeliveryMachine {
     }
 
     private mutating func send(_ state: DestinationState, now: Instant) -> Bool {
-        let draft = state.draft(
-            limits: settings,
-            share: share,
-            mostEvents: mostEvents(of: state)
-        )
-        for item in draft.oversize {
-            state.outstanding += 1
-            let reason =
-                "Data and key are \(item.recordBytes) bytes; the stream takes \(state.settings.maxRecordBytes)."
-            bury(item, of: state, code: "record_too_large", reason: reason)
-        }
-        guard !draft.items.isEmpty else { return false }
         let id = AttemptID(nextAttempt)
+        var context = DraftContext(attempt: id, now: now, generator: generator)
+        let draft = state.draft(limits: settings, share: share, mostEvents: mostEvents(of: state), context: &context)
+        generator = context.generator
+        guard !draft.items.isEmpty else { return false }
         nextAttempt += 1
         let standing = state.standing
         attempts[id] = Attempt(
@@ -159,12 +255,16 @@ extension DeliveryMachine {
             group: draft.group,
             isSick: standing == .sick,
             isUntried: standing == .untried,
-            gates: state.gates
+            gates: state.gates,
+            points: draft.points,
+            bytes: draft.bytes
         )
         if standing == .sick { sickAttempts += 1 }
         if standing == .untried { untriedAttempts += 1 }
         if standing == .late { lateAttempts += 1 }
-        for gate in state.gates { gate.began(id) }
+        for gate in state.gates {
+            gate.began(id)
+        }
         state.requests += 1
         state.lastRequestAt = now
         state.inFlight += draft.items.count
@@ -182,7 +282,9 @@ extension DeliveryMachine {
             let data = item.data ?? .empty
             let key =
                 item.key.isNone
-                ? keyOfOurs(room: state.settings.maxRecordBytes - data.count) : item.key.partitionKey
+                ? draft.ownKeys[item.id]
+                    ?? generator.partitionKey(room: state.settings.maxRecordBytes - data.count)
+                : item.key.partitionKey
             records.append(
                 OutgoingRecord(partitionKey: key, explicitHashKey: item.key.explicitHashKey, data: data)
             )
@@ -196,41 +298,64 @@ extension DeliveryMachine {
         )
     }
 
-    /// A random partition key for an event that has none, so that such events spread over all shards; short enough
-    /// for the record to stay within its limit.
-    private mutating func keyOfOurs(room: Int) -> String {
-        var bits = generator.next()
-        return String(unsafeUninitializedCapacity: 12) { text in
-            let count = max(1, min(12, room))
-            for i in 0..<count {
-                text[i] = UInt8(ascii: "a") + UInt8(bits & 15)
-                bits >>= 4
-            }
-            return count
-        }
-    }
-
     // MARK: Loading
 
     private mutating func planLoads(now: Instant) {
-        let (budget, share) = (budget, share)
-        for state in turns where state.pendingLoad == nil {
-            if state.isCrowded, state.isDrained { state.isCrowded = false }
-            let room = room(of: state, budget: budget)
-            let load = state.nextLoad(
-                room: room,
-                share: share,
-                mostReferences: settings.maxReferences,
-                isProbe: state.isDormant,
-                now: now
-            )
-            if let load {
-                actions.append(.load(load))
-            } else if !state.gate.isShut, state.hasOnlySuspects, let fault = state.isolationFault {
-                // More likely the stream's fault, or ours, than that of each record.
-                shut(state.gate, of: state, fault.seen(at: now), began: now, retryAfter: nil)
-            }
+        loadHungry(forProbes: false, mostRefused: 64, now: now)
+        loadHungry(forProbes: true, mostRefused: 4, now: now)
+        if let state = schedule.hungry.first {
+            reclaim(now: now)
+            schedule.wake(state, at: reclaimsAt)
         }
+    }
+
+    /// Lets those read who want to, in their turn, until so many found no room.
+    private mutating func loadHungry(forProbes: Bool, mostRefused: Int, now: Instant) {
+        var (left, refused) = (schedule.hungryCount(forProbes: forProbes), 0)
+        while left > 0, refused < mostRefused, let state = schedule.nextHungry(forProbes: forProbes) {
+            left -= 1
+            work += 1
+            guard load(state, now: now) else { continue }
+            refused += 1
+            schedule.waitForRoom(state, forProbe: forProbes)
+        }
+    }
+
+    /// - Returns: Whether the destination wants to read, but has no room.
+    private mutating func load(_ state: DestinationState, now: Instant) -> Bool {
+        let isProbe = state.isDormant
+        guard state.wantsLoad(mostReferences: settings.maxReferences, isProbe: isProbe, now: now) else { return false }
+        if isProbe {
+            guard isPermitted(state, now: now) else { return false }
+            // Another one is about to probe the same: this one comes when that was answered.
+            if let gate = state.gates.first(where: { $0.isDormant && $0.isAnothersTurn(than: state) }) {
+                wait(state, for: gate)
+                return false
+            }
+            guard ledger.probes < settings.mostProbes else { return true }
+        }
+        let room = room(of: state, budget: budget)
+        // What an event takes is known only when it was read: so few are read at once where it may be too much.
+        guard room >= state.settings.maxRecordBytes || ledger.mayExceed < settings.mostOverdrafts else { return true }
+        let load = state.nextLoad(
+            room: room,
+            share: share,
+            mostReferences: settings.maxReferences,
+            isProbe: isProbe,
+            mayOverdraw: state.countsAsOverdrawn || ledger.overdrafts < settings.mostOverdrafts,
+            now: now
+        )
+        guard let load else { return true }
+        if isProbe { for gate in state.gates where gate.isDormant { gate.elect(state) } }
+        account(for: state)
+        actions.append(.load(load))
+        return false
+    }
+
+    private func wait(_ state: DestinationState, for gate: Gate) {
+        guard state.waitsFor !== gate else { return }
+        state.waitsFor = gate
+        gate.waiting.append(state)
     }
 
     // MARK: Giving up
@@ -238,12 +363,15 @@ extension DeliveryMachine {
     /// Takes workers back from requests that hang, when a healthy destination wants them.
     private mutating func planCancels(now: Instant) {
         if isCrowded, wantsWorker(now: now) {
-            let suspects = attempts.filter { now - $0.value.began >= settings.suspectAfter }
+            let suspectAfter = settings.suspectAfter
+            let suspects = attempts.filter {
+                now - $0.value.began >= $0.value.destination.patience(suspectAfter: suspectAfter)
+            }
             let excess = max(suspects.count - settings.workersOfSick, settings.workers == 1 ? 1 : 0)
             cancel(suspects.sorted { $0.value.began < $1.value.began }.prefix(excess).map(\.key))
         }
         // Those that were never tried may be well: what hangs does not keep them from showing it.
-        if isUntriedEnough, turns.contains(where: { $0.standing == .untried && maySend($0, now: now) }) {
+        if isUntriedEnough, hasTurn(.untried, now: now) {
             cancel(
                 attempts.filter {
                     ($0.value.isSick || $0.value.isUntried) && now - $0.value.began >= settings.hasteAfter
@@ -266,29 +394,33 @@ extension DeliveryMachine {
     }
 
     /// Whether some destination that is well, or was never tried, could send now, had it a worker.
-    private func wantsWorker(now: Instant) -> Bool {
-        turns.contains { state in
-            !state.gate.isShut && !state.endpoint.isShut && !state.identity.isShut && maySend(state, now: now)
+    private mutating func wantsWorker(now: Instant) -> Bool {
+        hasTurn(.well, now: now) || hasTurn(.untried, now: now) || hasTurn(.late, now: now)
+    }
+
+    /// Whether some destination of that standing could send now.
+    private mutating func hasTurn(_ standing: Standing, now: Instant) -> Bool {
+        while let state = schedule.first(standing) {
+            if self.standing(of: state, now: now) == standing, maySend(state, now: now) { return true }
+            _ = schedule.next(standing)
+            examine(state, now: now)
         }
+        return false
     }
 
     // MARK: Time
 
-    private func wakeAt(now: Instant) -> Instant {
-        var wake = Instant.never
-        for state in turns where !state.isStopped {
-            if let timer = state.timers.min { wake = min(wake, timer.due) }
-            if state.loadsAgainAt > now { wake = min(wake, state.loadsAgainAt) }
-            let (isReady, lingersUntil) = state.readiness(now: now, limits: settings)
-            if let lingersUntil { wake = min(wake, lingersUntil) }
-            guard isReady, state.requests < settings.workersOfOne, attempts.count < settings.workers else { continue }
-            // All gates must open: the last one counts.
-            let opening = state.gates.compactMap { $0.opensAt(for: state.id) }.max()
-            if let opening, opening > now { wake = min(wake, opening) }
+    private mutating func wakeAt(now: Instant) -> Instant {
+        if isUnfinished {
+            isUnfinished = false
+            return now
         }
-        // Then it is outwaited, and may be cancelled.
-        for attempt in attempts.values where !attempt.isOutwaited {
-            wake = min(wake, attempt.began + settings.suspectAfter)
+        var wake = schedule.nextWake
+        // Then it is outwaited, or may be cancelled.
+        for attempt in attempts.values where !attempt.isCancelled {
+            if !attempt.isOutwaited { wake = min(wake, attempt.began + settings.suspectAfter) }
+            let patience = attempt.began + attempt.destination.patience(suspectAfter: settings.suspectAfter)
+            if patience > now { wake = min(wake, patience) }
             let haste = attempt.began + settings.hasteAfter
             if (attempt.isSick || attempt.isUntried) && haste > now { wake = min(wake, haste) }
         }

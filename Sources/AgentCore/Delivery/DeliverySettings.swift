@@ -9,9 +9,9 @@ public struct DeliverySettings: Hashable, Sendable {
     /// Data and keys of one request, in bytes before base64, at most ``KinesisLimits/requestBytes``. A larger record
     /// goes alone.
     public var maxBatchBytes: Int
-    /// Payloads that delivery holds in memory, in bytes, over all destinations. Beyond it, each destination may hold one
-    /// event, however large, so that none stands still; and 8 more while Kinesis refuses requests without naming a
-    /// record.
+    /// Payloads that delivery holds in memory, in bytes, over all destinations. Beyond it, half as many destinations as
+    /// there are workers may hold one event, however large, so that none stands still; and 8 more while Kinesis refuses
+    /// requests without naming a record.
     public var memoryBytes: Int
     /// Blocked events of one destination that are remembered one by one, before whole lanes are spilled.
     public var maxReferences: Int
@@ -43,6 +43,12 @@ public struct DeliverySettings: Hashable, Sendable {
     /// …and all that are sick together at most a quarter.
     var workersOfSick: Int { max(1, workers / 4) }
 
+    /// So many destinations may hold one event beyond all that is allowed, so that none stands still.
+    var mostOverdrafts: Int { workersOfOne }
+
+    /// So many destinations whose events do not flow hold what their next probe is made of.
+    var mostProbes: Int { 2 * workersOfSick }
+
     /// A request of a destination that is sick, or was never heard of, holds its worker no longer than this while others
     /// that were never heard of want it.
     var hasteAfter: Duration { suspectAfter / 2 }
@@ -62,8 +68,10 @@ public struct DestinationSettings: Hashable, Sendable {
     public var maxRecordBytes: Int
     /// Names the endpoint that requests go to; destinations with the same name share its health.
     public var endpoint: String
-    /// Names the credentials that requests are signed with; destinations with the same name share their health.
+    /// Names the credentials that requests are signed with; destinations with the same name share their health…
     public var identity: String
+    /// …where they are of the same place: a region may not know credentials that others take. Empty: everywhere.
+    public var identityPlace: String
     /// Why the destination is not to be delivered to at all, for instance since it left the configuration.
     public var parkedBecause: String?
 
@@ -72,12 +80,14 @@ public struct DestinationSettings: Hashable, Sendable {
         maxRecordBytes: Int = KinesisLimits.defaultRecordBytes,
         endpoint: String,
         identity: String = "",
+        identityPlace: String = "",
         parkedBecause: String? = nil
     ) {
         self.ordering = ordering
         self.maxRecordBytes = maxRecordBytes
         self.endpoint = endpoint
         self.identity = identity
+        self.identityPlace = identityPlace
         self.parkedBecause = parkedBecause
     }
 }

@@ -13,6 +13,10 @@ extension DestinationState {
             charge(-item.cost)
             outstanding -= 1
         }
+        for item in throttle?.loose ?? [] { charge(-item.cost) }
+        throttle?.clear()
+        outstanding -= oversize.count
+        oversize = [:]
         while let timer = timers.popMin() {
             if case .event(let item) = timer.what { charge(-item.cost) }
         }
@@ -51,55 +55,63 @@ extension DestinationState {
 
     // MARK: Lanes
 
-    /// Forgets blocked events, lane by lane, the fullest first, until there are no more than `most`; what is left then
-    /// above that are heads of keys, which are never forgotten.
-    func boundReferences(to most: Int) {
-        var spared = LaneSet()
-        while waitingCount > most, spillFullestLane(sparing: &spared) {}
-    }
-
-    /// - Returns: Whether another lane may have some.
-    private func spillFullestLane(sparing spared: inout LaneSet) -> Bool {
+    /// Forgets blocked events where there are more than `most`: whole lanes, the fullest first, until no more than half
+    /// are left, so that there is peace for as many events as that took. What stays above it are heads of keys that
+    /// back off or are being fetched, of which there are few.
+    ///
+    /// - Returns: How many keys and events were looked at.
+    func boundReferences(to most: Int) -> Int {
+        guard waitingCount > most else { return 0 }
         if settings.ordering == .none, !isCrowded {
             // Only where every event that is under way has its key on record can a lane be read apart.
             isCrowded = true
             giveBack()
-            return false
+            return 0
         }
         if lanes == nil { countLanes() }
-        guard let lane = lanes?.fullest(but: spared) else { return false }
-        spared.insert(lane)
-        var oldest: EventID?
-        for (key, state) in keys where state.lane == lane && !state.waiting.isEmpty {
+        guard let fullest = lanes?.fullest(leaving: most / 2), !fullest.isEmpty else { return 0 }
+        return spill(fullest)
+    }
+
+    private func spill(_ spilt: LaneSet) -> Int {
+        var oldest: [Lane: EventID] = [:]
+        func note(_ id: EventID, _ lane: Lane) { oldest[lane] = min(id, oldest[lane] ?? id) }
+        let looked = keys.count + fresh.count
+        var emptied: [EventKey] = []
+        for (key, state) in keys where spilt.contains(state.lane) && !state.waiting.isEmpty {
             let keepsHead = state.phase == .backingOff || state.phase == .fetching
             var line = state.waiting
             let head = keepsHead ? line.popFirst() : nil
             for item in line {
                 charge(-item.cost)
                 waitingBytes -= item.cost
-                waitingCount -= 1
-                lanes?.waiting[Int(lane)] -= 1
             }
-            if let first = line.first?.id { oldest = min(first, oldest ?? first) }
+            waitingCount -= line.count
+            lanes?.waiting[Int(state.lane)] -= line.count
+            if let first = line.first?.id { note(first, state.lane) }
             keys[key]?.waiting = head.map { [$0] } ?? []
+            if state.phase == .gated { emptied.append(key) }
         }
-        // What of the lane was read and not yet looked at goes too: it would overtake what was just forgotten.
+        for key in emptied { removeKey(key) }
+        if !emptied.isEmpty { throttle?.purge { keys[$0]?.phase == .gated } }
+        // What of the lanes was read and not yet looked at goes too: it would overtake what was just forgotten.
         if !fresh.isEmpty {
             var kept: Deque<Item> = []
             kept.reserveCapacity(fresh.count)
             for item in fresh {
-                if !item.key.isNone, item.key.lane == lane {
+                let lane = item.key.isNone ? nil : item.key.lane
+                if let lane, spilt.contains(lane) {
                     charge(-item.cost)
                     freshBytes -= item.recordBytes
-                    oldest = min(item.id, oldest ?? item.id)
+                    note(item.id, lane)
                 } else {
                     kept.append(item)
                 }
             }
             fresh = kept
         }
-        if let oldest { lanes?.spill(lane, resumeAfter: EventID(oldest.rawValue - 1)) }
-        return true
+        for (lane, id) in oldest { lanes?.spill(lane, resumeAfter: EventID(id.rawValue - 1)) }
+        return looked
     }
 
     private func countLanes() {

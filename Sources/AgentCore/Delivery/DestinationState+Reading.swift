@@ -27,6 +27,10 @@ struct PendingLoad {
     let bytes: Int
     /// Memory was given back meanwhile: its events are not wanted.
     var isVoid = false
+    /// One event may be larger than all that it has room for.
+    var mayExceed = false
+
+    var isFetch: Bool { if case .fetch = kind { true } else { false } }
 }
 
 extension DestinationState {
@@ -35,6 +39,8 @@ extension DestinationState {
     private static let eventsPerScan = 2000
     private static let keysEnough = 256
     private static let bytesPerLoad = 1 << 20
+    /// So many blocked events a destination may remember whatever others do.
+    static let alwaysRemembered = 16
     private static let eventsPerProbe = 10
     private static let bytesPerProbe = 64 << 10
     private static let eventsPerFetch = 500
@@ -75,42 +81,81 @@ extension DestinationState {
 
     // MARK: Loading
 
-    /// The load that is wanted next, if any; it counts as under way.
+    /// The load that is wanted next, if any; it counts as under way. To be asked for only where
+    /// ``wantsLoad(mostReferences:isProbe:now:)`` says so.
     ///
     /// - Parameter share: What it may hold by rights, in bytes; `room` may be less, as others hold more than theirs.
-    func nextLoad(room: Int, share: Int, mostReferences: Int, isProbe: Bool, now: Instant) -> LoadRequest? {
+    ///   `mayOverdraw`: Whether it may read one event beyond that, so that it does not stand still.
+    func nextLoad(
+        room: Int,
+        share: Int,
+        mostReferences: Int,
+        isProbe: Bool,
+        mayOverdraw: Bool,
+        now: Instant
+    ) -> LoadRequest? {
         guard pendingLoad == nil, !isStopped, now >= loadsAgainAt else { return nil }
-        guard let load = wantedLoad(room: room, share: share, mostReferences: mostReferences, isProbe: isProbe) else {
-            return nil
-        }
+        let (before, least) = (held, min(Self.bytesPerProbe, share / 4))
+        self.mayOverdraw = mayOverdraw
+        let load = wantedLoad(room: room, share: share, mostReferences: mostReferences, isProbe: isProbe, now: now)
+        guard load != nil else { return nil }
         grant = held + room
+        if room < least { overdrawnAbove = min(before, held) }
         return load
     }
 
-    private func wantedLoad(room: Int, share: Int, mostReferences: Int, isProbe: Bool) -> LoadRequest? {
-        if needsRescan {
-            guard outstanding == 0 else { return nil }
-            startOver()
-        }
+    private func wantedLoad(
+        room: Int,
+        share: Int,
+        mostReferences: Int,
+        isProbe: Bool,
+        now: Instant
+    ) -> LoadRequest? {
+        if needsRescan { startOver() }
         if isProbe {
             if remembersOnly {
                 giveBack()
                 startOver()
             }
-            guard isIdle, isolation.isEmpty, readThrough < lastCommitted else { return nil }
+            guard isIdle, isolation.isEmpty, readThrough < lastCommitted, room > 0 || mayOverdraw else { return nil }
             return scan(room: min(room, Self.bytesPerProbe), mostEvents: Self.eventsPerProbe)
         }
         if !lastLoadWasFetch || readThrough >= lastCommitted, let fetch = nextFetch(room: room) { return fetch }
         lastLoadWasFetch = false
         guard room >= min(Self.bytesPerProbe, share / 4) || mayAlwaysLoad else { return nextFetch(room: room) }
-        if let (lanes, after) = lanes?.readable {
+        if let (lanes, after) = readableLanes(mostReferences: mostReferences, now: now) {
             let what = LoadRequest.What.scan(after: after, skipping: LaneSet(), only: lanes)
-            return load(.lanes(lanes), what, room: min(room, Self.bytesPerLoad), mostEvents: Self.eventsPerFetch)
+            // No more than may be remembered, should all of them have to wait: else they would be forgotten at once.
+            let most = max(1, min(Self.eventsPerFetch, mostReferences - waitingCount))
+            return load(.lanes(lanes), what, room: min(room, Self.bytesPerLoad), mostEvents: most)
         }
-        if readThrough < lastCommitted, fresh.count < Self.lowWater, !hasLinesEnough(mostReferences) {
+        if wantsScan(mostReferences: mostReferences, now: now) {
             return scan(room: min(room, Self.bytesPerLoad), mostEvents: Self.eventsPerScan)
         }
         return nextFetch(room: room)
+    }
+
+    /// Whether something is to be read as soon as there is room for it.
+    func wantsLoad(mostReferences: Int, isProbe: Bool, now: Instant) -> Bool {
+        guard pendingLoad == nil, !isStopped, now >= loadsAgainAt else { return false }
+        if needsRescan { return outstanding == 0 }
+        if isProbe { return remembersOnly || isIdle && isolation.isEmpty && readThrough < lastCommitted }
+        return !fetchQueue.isEmpty || wantsScan(mostReferences: mostReferences, now: now)
+            || readableLanes(mostReferences: mostReferences, now: now) != nil
+    }
+
+    private func wantsScan(mostReferences: Int, now: Instant) -> Bool {
+        readThrough < lastCommitted && fresh.count + (throttle?.loose.count ?? 0) < Self.lowWater && hasRoomForFailures
+            && !hasLinesEnough(mostReferences) && throttle?.isHungry(now: now) ?? true
+    }
+
+    /// Spilled lanes are read where their events could go. Not where they would only be spilled again.
+    private func readableLanes(mostReferences: Int, now: Instant) -> (lanes: LaneSet, after: EventID)? {
+        guard let lanes, !lanes.spilled.isEmpty, waitingCount <= mostReferences / 4 * 3 else { return nil }
+        // All destinations together have a bound too, beyond which lanes are spilled of those that remember some.
+        guard ledger.references < 3 * mostReferences || waitingCount <= Self.alwaysRemembered / 2 else { return nil }
+        guard let throttle else { return lanes.readable { _ in true } }
+        return lanes.readable { throttle.isHungry($0, now: now) }
     }
 
     /// Whether what is blocked comes free by itself, in lines of many keys: then reading on would only lengthen the
@@ -122,9 +167,16 @@ extension DestinationState {
     /// Whether it may load one event however little room there is: what it holds waits for nothing but that, or for the
     /// end of a fault.
     private var mayAlwaysLoad: Bool {
-        held == 0
-            || fresh.isEmpty && urgent.isEmpty && timers.isEmpty && requests == 0
-                && !isolation.hasGroup && isolation.suspects.count < Isolation.mostSuspects
+        mayOverdraw
+            && (held == 0
+                || !hasWaitingForShards && fresh.isEmpty && urgent.isEmpty && timers.isEmpty && requests == 0
+                    && !isolation.hasGroup && isolation.suspects.count < Isolation.mostSuspects)
+    }
+
+    /// Payloads are here that go as soon as their shard takes them.
+    private var hasWaitingForShards: Bool {
+        guard let throttle else { return false }
+        return !throttle.loose.isEmpty || waitingBytes > 0 && throttle.holds
     }
 
     /// All that is left are references and spilled lanes: no probe can be made of them.
@@ -181,14 +233,18 @@ extension DestinationState {
     }
 
     private func begin(_ kind: PendingLoad.Kind, bytes: Int) {
-        pendingLoad = PendingLoad(kind: kind, bytes: bytes)
+        var load = PendingLoad(kind: kind, bytes: bytes)
+        load.mayExceed = !load.isFetch && bytes < settings.maxRecordBytes
+        pendingLoad = load
         ledger.reserved += bytes
+        if load.mayExceed { ledger.mayExceed += 1 }
     }
 
     private func endLoad() -> PendingLoad? {
         guard let load = pendingLoad else { return nil }
         pendingLoad = nil
         ledger.reserved -= load.bytes
+        if load.mayExceed { ledger.mayExceed -= 1 }
         return load
     }
 
@@ -234,7 +290,7 @@ extension DestinationState {
             charge(item.cost)
             if keys[item.key] != nil {
                 hold(item, share: share)
-            } else {
+            } else if throttle == nil || !gate(item, at: item.key.hashPoint, share: share) {
                 addKey(item.key, .queued)
                 urgent.append(item)
             }

@@ -8,6 +8,14 @@ final class MemoryLedger {
     @exclusivity(unchecked) var held = 0
     /// Room kept for loads under way.
     var reserved = 0
+    /// Loads under way of which one event may take more room than was kept.
+    var mayExceed = 0
+    /// Blocked events that are remembered one by one.
+    var references = 0
+    /// Destinations that hold an event beyond all limits, so that they do not stand still.
+    var overdrafts = 0
+    /// Destinations whose events do not flow, and that hold what a probe is made of.
+    var probes = 0
 }
 
 /// How much may be entrusted to a destination.
@@ -51,6 +59,7 @@ final class DestinationState {
     var needsRescan = false
     var fetchQueue: Deque<EventKey> = []
     var lastLoadWasFetch = false
+    var mayOverdraw = true
     @exclusivity(unchecked) var lanes: LaneTable?
     /// An unordered destination with so many blocked events that it is handled like an ordered one until it is empty.
     var isCrowded = false
@@ -69,6 +78,11 @@ final class DestinationState {
     @exclusivity(unchecked) var waitingCount = 0
     @exclusivity(unchecked) var waitingBytes = 0
     var timers: Heap<RetryTimer> = []
+    /// Shards that refuse for want of capacity; `nil`: none does. See +Throttling.
+    @exclusivity(unchecked) var throttle: Throttle?
+    /// Larger than the settings allow a record to be: kept, and not sent, until the settings change.
+    var oversize: [EventID: EventKey] = [:]
+    var batchLimit = BatchLimit()
     var isolation = Isolation()
     var isolationFault: Fault?
     /// Events up to here go without linger.
@@ -84,6 +98,24 @@ final class DestinationState {
     /// The keys of events being settled, by the first id of their settlement.
     var settling: [EventID: [EventKey]] = [:]
     var dying: [EventID: EventKey] = [:]
+
+    // What the schedule notes of it: see Schedule.
+    var isTouched = false
+    var isHungry = false
+    var listedAs: Standing?
+    var wakesAt = Instant.never
+    var countsAsActive = false
+    var countedReferences = 0
+    var countsAsProbe = false
+    var countsAsOverdrawn = false
+    /// It was let read beyond its room when it held so much.
+    var overdrawnAbove = Int.max
+    var wasStuck = false
+    /// The gate among whose waiting ones it is.
+    var waitsFor: Gate?
+
+    /// How long the last request took that was answered.
+    var answersTake = Duration.zero
 
     // What is told.
     /// Payload bytes in memory, and how many it was to hold at most when it last took some in.
@@ -120,20 +152,34 @@ final class DestinationState {
     /// Not to hold more memory than a probe wants.
     var isDormant: Bool { isStopped || gate.isDormant || endpoint.isDormant || identity.isDormant }
     var isSick: Bool { gate.isSick || endpoint.isSick || identity.isSick }
+    /// It holds, or reads, what a probe is made of.
+    var isProbing: Bool { !isStopped && isDormant && (held > 0 || pendingLoad != nil) }
+    /// All that is here waits for shards.
+    var isOnlyGated: Bool { fresh.isEmpty && urgent.isEmpty && timers.isEmpty && isolation.isEmpty }
+    /// How long a request may take before it is thought to hang: what is slow is not dead.
+    func patience(suspectAfter: Duration) -> Duration { max(suspectAfter, answersTake * 2) }
+    /// Whether nothing was heard of it for longer than that.
+    func isLate(at now: Instant, suspectAfter: Duration) -> Bool {
+        guard let success = gate.lastSuccess else { return false }
+        return now - success >= patience(suspectAfter: suspectAfter)
+    }
     /// Everything committed was read.
     var isRead: Bool { readThrough >= lastCommitted && !needsRescan }
     var isShut: Bool { gate.isShut || endpoint.isShut || identity.isShut }
     var standing: Standing { isShut ? .sick : isSick ? .untried : isLate ? .late : .well }
     var isCaughtUp: Bool { isRead && pendingLoad == nil }
-    var isIdle: Bool { fresh.isEmpty && urgent.isEmpty && outstanding == 0 && waitingCount == 0 && timers.isEmpty }
+    var isIdle: Bool {
+        fresh.isEmpty && urgent.isEmpty && outstanding == 0 && waitingCount == 0 && timers.isEmpty
+            && throttle?.loose.isEmpty ?? true
+    }
 
     /// Nothing more is to be done for any event that was committed.
     var isDrained: Bool { isCaughtUp && isIdle && isolation.isEmpty && lanes?.spilled.isEmpty ?? true }
 
     /// Nothing is under way or waits to be sent but what Kinesis refused already.
     var hasOnlySuspects: Bool {
-        isolation.isExhausted && outstanding == isolation.suspects.count && fresh.isEmpty && urgent.isEmpty
-            && timers.isEmpty && pendingLoad == nil
+        isolation.isExhausted && outstanding == isolation.suspects.count + oversize.count && fresh.isEmpty
+            && urgent.isEmpty && timers.isEmpty && pendingLoad == nil && throttle?.loose.isEmpty ?? true
     }
 
     /// It is parked for the sake of few suspects, and has events that were not tried: one that is accepted settles it.
@@ -170,6 +216,10 @@ final class DestinationState {
         guard keys.count > before else { return false }
         lanes?.keys[Int(lane)] += 1
         return true
+    }
+
+    func removeKey(_ key: EventKey) {
+        if let index = keys.index(forKey: key) { removeKey(at: index) }
     }
 
     private func removeKey(at index: KeyIndex) {
@@ -226,10 +276,19 @@ final class DestinationState {
         if let index = keys.index(forKey: key) { promote(at: index) }
     }
 
-    /// Makes the first of a key's line urgent, or has it fetched where its payload left memory.
+    /// Makes the first of a key's line urgent, or has it fetched where its payload left memory; where its shard takes
+    /// no more than so much, it waits for that.
     private func promote(at index: KeyIndex) {
         guard let head = keys.values[index].waiting.first else { return removeKey(at: index) }
-        if head.data == nil {
+        if let throttle, let shard = throttle.limit(of: head.key.hashPoint) {
+            // Fetched for it, so it was the first there.
+            if keys.values[index].phase == .fetching {
+                shard.line.prepend(head.key)
+            } else {
+                shard.line.append(head.key)
+            }
+            keys.values[index].phase = .gated
+        } else if head.data == nil {
             keys.values[index].phase = .fetching
             fetchQueue.append(head.key)
         } else {
@@ -250,6 +309,14 @@ final class DestinationState {
         }
     }
 
+    /// Takes the first event out of the line of a key that waits for its shard, to be sent.
+    func takeGated(_ key: EventKey) -> Item? {
+        guard let index = keys.index(forKey: key), let head = keys.values[index].waiting.first else { return nil }
+        takeFirst(at: index)
+        keys.values[index].phase = .held
+        return head
+    }
+
     /// Takes the first event out of a key's line.
     private func takeFirst(at index: KeyIndex) {
         guard let head = keys.values[index].waiting.popFirst() else { return }
@@ -263,7 +330,7 @@ final class DestinationState {
     /// An attempt for the event failed, and `delay` is to pass before the next.
     func retry(_ item: Item, at due: Instant, share: Int) {
         if item.key.isNone {
-            timers.insert(RetryTimer(due: due, what: .event(item)))
+            timers.insert(RetryTimer(due: due, what: .event(item.compacted)))
         } else if !isOrdered(item.key), let state = keys[item.key], state.phase != .held {
             // Another event of the key failed before.
             hold(item, share: share)
@@ -276,7 +343,7 @@ final class DestinationState {
     /// The request failed by no fault of the event: it goes again as soon as requests may.
     func restore(_ item: Item) {
         setPhase(of: item.key, from: .held, to: .queued)
-        urgent.append(item)
+        urgent.append(item.compacted)
         isPressed = true
     }
 

@@ -12,21 +12,34 @@ final class Gate {
     private(set) var shutSince = Instant.zero
     private(set) var fault: Fault?
     private(set) var lastSuccess: Instant?
-    /// Who failed here since the gate was shut: the others need not wait for `until`, as the fault may not be theirs.
+    /// Who failed here since the gate was shut: some others need not wait for `until`, as the fault may not be theirs.
     private var faulted: Set<DestinationID> = []
     /// Who failed here when another one got through: when they fail again it is by a fault of their own, as that of
     /// credentials which a region does not know, or of one stream's servers.
     private var doubted: Set<DestinationID> = []
+    /// The service asked to wait: that holds for all.
+    private var isAskedToWait = false
     private var window: Int
+    /// No request can be made at all, for want of something that somebody else is to bring.
+    private var isBarred = false
     /// Those of which an answer may still be near.
     private var inFlight: Set<AttemptID> = []
     private var probe: AttemptID?
+
+    /// Destinations that could send, but for this gate.
+    var waiting: [DestinationState] = []
+    /// All destinations that depend on it; empty for a destination's own gate.
+    var dependents: [DestinationState] = []
+    /// Who reads what the next probe is made of. One does: a fleet that waits for a gate would fill the memory.
+    private var candidate: DestinationState?
 
     /// - Parameter window: Requests that may be under way before the first answer. What many destinations share starts
     ///   wide: nothing is known against it, and the first of them may hang.
     init(window: Int = 1) { self.window = window }
 
     static let widest = 1024
+    /// After so many failed of those that share a gate, the fault is taken for the gate's, and the others wait too.
+    private static let proof = 3
 
     var isShut: Bool { failures > 0 }
     /// Shut, or never yet seen to work.
@@ -39,16 +52,46 @@ final class Gate {
     var isDormant: Bool { (isParked || failures >= 4) && fault?.disposition != .record }
 
     func permits(_ destination: DestinationID, now: Instant) -> Bool {
+        if isBarred { return false }
         guard isShut else { return inFlight.count < window }
-        return probe == nil && (now >= until || !faulted.contains(destination))
+        return probe == nil && (now >= until || isEarly(destination))
     }
 
     /// When ``permits(_:now:)`` may turn true by time alone.
     func opensAt(for destination: DestinationID) -> Instant? {
-        isShut && probe == nil && faulted.contains(destination) ? until : nil
+        isShut && !isBarred && probe == nil && !isEarly(destination) ? until : nil
+    }
+
+    /// Whether the destination need not wait for the next probe: nothing shows yet that the fault is not another's own.
+    private func isEarly(_ destination: DestinationID) -> Bool {
+        !isAskedToWait && faulted.count < Self.proof && !faulted.contains(destination)
+    }
+
+    /// Whether another destination is about to probe.
+    func isAnothersTurn(than destination: DestinationState) -> Bool {
+        guard let candidate, candidate !== destination else { return false }
+        return candidate.isProbing
+    }
+
+    /// The destination reads what the next probe is made of.
+    func elect(_ destination: DestinationState) { candidate = destination }
+
+    /// - Returns: Whether the destination was about to probe; it is not any more.
+    func dismiss(_ destination: DestinationState) -> Bool {
+        guard candidate === destination else { return false }
+        candidate = nil
+        return true
+    }
+
+    /// Lets go of all that holds it.
+    func close() {
+        waiting = []
+        dependents = []
+        candidate = nil
     }
 
     func began(_ attempt: AttemptID) {
+        candidate = nil
         inFlight.insert(attempt)
         if isShut { probe = attempt }
     }
@@ -69,13 +112,14 @@ final class Gate {
         lastSuccess = now
         if !faulted.isEmpty { doubted.formUnion(faulted) }
         if !doubted.isEmpty { doubted.remove(destination) }
-        guard isShut else {
+        guard isShut, !isBarred else {
             window = min(window * 2, Self.widest)
             return nil
         }
         failures = 0
         fault = nil
         faulted.removeAll()
+        isAskedToWait = false
         window = 1
         return now - shutSince
     }
@@ -83,7 +127,8 @@ final class Gate {
     /// A request that began at `began` failed by this gate's fault.
     ///
     /// Requests that were under way when the gate shut, and early probes, say nothing new: they do not lengthen the
-    /// wait.
+    /// wait. What the service asks for does, up to an hour, and is spread by a tenth so that those who were told
+    /// the same do not return together.
     func failed(
         _ fault: Fault,
         by destination: DestinationID,
@@ -91,24 +136,53 @@ final class Gate {
         retryAfter: Duration?,
         generator: inout SeededGenerator
     ) {
+        // What was under way when it was barred says nothing of what it waits for.
+        if isBarred, isShut { return }
         let now = fault.at
         self.fault = fault
         faulted.insert(destination)
-        if isShut && (began < shutSince || began < until) { return }
+        let isOld = isShut && (began < shutSince || began < until)
+        if let retryAfter { wait(min(retryAfter, .seconds(3600)), now: now, generator: &generator) }
+        if isOld { return }
         if failures == 0 { shutSince = now }
         failures += 1
         window = 1
         let backoff: Backoff = fault.disposition == .endpoint ? .transient : .throttled
-        var delay =
+        let delay =
             fault.disposition.parks
             ? backoff.probeDelay(failures: failures, using: &generator)
             : backoff.delay(failures: failures, using: &generator)
-        if let retryAfter { delay = max(delay, min(retryAfter, backoff.cap)) }
-        until = now + delay
+        if retryAfter == nil { isAskedToWait = false }
+        until = isAskedToWait ? max(until, now + delay) : now + delay
     }
+
+    private func wait(_ asked: Duration, now: Instant, generator: inout SeededGenerator) {
+        let spread = Int64.random(in: 0...max(0, asked.wholeNanoseconds / 10), using: &generator)
+        // While it is open, `until` means nothing.
+        let end = now + asked + .nanoseconds(spread)
+        until = isShut ? max(until, end) : end
+        isAskedToWait = true
+    }
+
+    /// Lets nothing pass, probes included, until ``unbar()``.
+    ///
+    /// - Parameter fault: Why; `nil`: nothing is wrong, it only takes a moment.
+    func bar(_ fault: Fault?) {
+        isBarred = true
+        guard let fault else { return }
+        if failures == 0 {
+            shutSince = fault.at
+            failures = 1
+        }
+        self.fault = fault
+    }
+
+    /// What it was barred for is there.
+    func unbar() { isBarred = false }
 
     /// Lets the next probe pass at once: somebody changed what may have been the cause.
     func probeNow(_ now: Instant) {
         until = min(until, now)
+        isAskedToWait = false
     }
 }

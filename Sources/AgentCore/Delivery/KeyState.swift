@@ -22,6 +22,13 @@ struct Item {
     /// What it takes of the memory allowed, in bytes, while its payload is here.
     var cost: Int { data == nil ? 0 : recordBytes + Self.overhead }
 
+    /// The same, without the rest of the request that it came with: that would stay for as long as it waits.
+    var compacted: Item {
+        var item = self
+        item.data = data?.compacted()
+        return item
+    }
+
     /// What an event takes besides its data and key, in bytes.
     static let overhead = 64
 }
@@ -37,6 +44,8 @@ struct KeyState {
         case backingOff
         /// The head, first of `waiting`, is to be fetched.
         case fetching
+        /// The head, first of `waiting`, waits for its shard, in whose line the key is.
+        case gated
     }
 
     var phase: Phase

@@ -10,13 +10,16 @@ struct LaneTable {
     private(set) var spilled = LaneSet()
     private var resume: [Lane: EventID] = [:]
 
-    /// The lane that holds most of the blocked events; `nil` where none but `spared` holds any.
-    func fullest(but spared: LaneSet) -> Lane? {
-        var best: Lane?
-        for lane in 0...255 as ClosedRange<Lane> where waiting[Int(lane)] > 0 && !spared.contains(lane) {
-            if waiting[Int(lane)] > best.map({ waiting[Int($0)] }) ?? 0 { best = lane }
+    /// The lanes that hold most of the blocked events: so many that the others hold no more than `left`.
+    func fullest(leaving left: Int) -> LaneSet {
+        var lanes = LaneSet()
+        var total = waiting.reduce(0, +)
+        for lane in (0...255 as ClosedRange<Lane>).sorted(by: { waiting[Int($0)] > waiting[Int($1)] }) {
+            guard total > left, waiting[Int(lane)] > 0 else { break }
+            total -= waiting[Int(lane)]
+            lanes.insert(lane)
         }
-        return best
+        return lanes
     }
 
     mutating func spill(_ lane: Lane, resumeAfter id: EventID) {
@@ -26,10 +29,12 @@ struct LaneTable {
 
     /// The spilled lanes whose last events are done, and the id to read them from. (A lane is read only then, so that
     /// no event is met that is still in a request, and none that was settled after the snapshot.)
-    var readable: (lanes: LaneSet, after: EventID)? {
+    ///
+    /// - Parameter isWanted: Whether a lane's events could go.
+    func readable(where isWanted: (Lane) -> Bool) -> (lanes: LaneSet, after: EventID)? {
         var lanes = LaneSet()
         var after: EventID?
-        for (lane, id) in resume where keys[Int(lane)] == 0 {
+        for (lane, id) in resume where keys[Int(lane)] == 0 && isWanted(lane) {
             lanes.insert(lane)
             after = min(id, after ?? id)
         }

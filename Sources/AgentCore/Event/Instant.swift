@@ -14,6 +14,13 @@ public struct Instant: Hashable, Comparable, Sendable {
     @inlinable public static func + (a: Instant, b: Duration) -> Instant {
         Instant(nanoseconds: a.nanoseconds.addingReportingOverflow(b.wholeNanoseconds).partialValue)
     }
+    /// The next multiple of `step`, counted from the clock's own start; the same, where the step is zero.
+    public func rounded(upTo step: Duration) -> Instant {
+        let step = step.wholeNanoseconds
+        guard step > 0, nanoseconds >= 0, nanoseconds < .max - step else { return self }
+        return Instant(nanoseconds: (nanoseconds + step - 1) / step * step)
+    }
+
     @inlinable public static func - (a: Instant, b: Instant) -> Duration {
         .nanoseconds(a.nanoseconds - b.nanoseconds)
     }

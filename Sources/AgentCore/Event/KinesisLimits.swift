@@ -11,6 +11,9 @@ public enum KinesisLimits {
     public static let largestRecordBytes = 10 << 20
     /// Characters, not bytes, of a partition key.
     public static let partitionKeyCharacters = 256
+    /// What one shard takes a second: records, and bytes of data and partition keys.
+    public static let shardRecordsPerSecond = 1000
+    public static let shardBytesPerSecond = 1 << 20
     /// Characters of a stream's name, of `[a-zA-Z0-9_.-]`.
     public static let streamNameCharacters = 128
 

@@ -91,7 +91,8 @@ public enum JSONString {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
-    /// The character of `XXXX`, or of `XXXX\uXXXX` where the first is a high surrogate.
+    /// The character of four hexadecimal digits, or of two such groups with `\u` between them where the first is a high
+    /// surrogate.
     private static func scalar(_ raw: UnsafeRawBufferPointer, _ i: inout Int) -> Unicode.Scalar? {
         guard let first = unit(raw, &i) else { return nil }
         guard UTF16.isLeadSurrogate(first) else { return Unicode.Scalar(first) }

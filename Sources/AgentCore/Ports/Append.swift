@@ -7,14 +7,24 @@ public struct AppendRequest: Sendable {
     /// Whether somebody waits for their delivery: they are sent without linger, and ``AppendReceiver/delivered(_:)``
     /// tells what became of them.
     public let awaitsDelivery: Bool
+    /// Whether its sender keeps it, and offers it again until there is room: no event of it is turned away for want of
+    /// room then, and none is counted as refused.
+    public let waitsForRoom: Bool
     /// The receiver's own name for the request; comes back in the answer.
     public let token: UInt64
     public let receiver: any AppendReceiver
 
     @inlinable
-    public init(events: [NewEvent], awaitsDelivery: Bool = false, token: UInt64, receiver: any AppendReceiver) {
+    public init(
+        events: [NewEvent],
+        awaitsDelivery: Bool = false,
+        waitsForRoom: Bool = false,
+        token: UInt64,
+        receiver: any AppendReceiver
+    ) {
         self.events = events
         self.awaitsDelivery = awaitsDelivery
+        self.waitsForRoom = waitsForRoom
         self.token = token
         self.receiver = receiver
     }
@@ -42,10 +52,17 @@ public struct AppendAnswer: Sendable {
 public enum AppendRefusal: Error, Hashable, Sendable {
     /// `queue.max_bytes` is reached.
     case queueFull(usedBytes: Int64, limitBytes: Int64)
-    /// The destination's share is used up: its own `max_bytes`, or the last tenth of a queue that it holds most of.
+    /// The destination's share is used up: its own `max_bytes`.
     case destinationFull(DestinationID, usedBytes: Int64, limitBytes: Int64)
+    /// The last tenth of `queue.max_bytes` is kept for destinations that hold less than a tenth, and this one does not.
+    /// The numbers are those of the whole queue.
+    case lastTenth(DestinationID, usedBytes: Int64, limitBytes: Int64)
+    /// The request by itself is larger than `limitBytes`, which is all that may ever be taken of it: it never fits.
+    case tooLarge(bytes: Int64, limitBytes: Int64)
     /// Less than `queue.min_free_disk` is left, or the file system refused to grow the file.
     case diskFull(freeBytes: Int64, limitBytes: Int64)
+    /// Another program keeps the queue file locked. `holder` says which, as far as can be told.
+    case locked(path: String, holder: String)
     /// The agent is shutting down.
     case stopping
     /// The queue file was deleted or replaced underneath the agent.

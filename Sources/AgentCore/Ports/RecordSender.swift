@@ -16,16 +16,39 @@ public struct OutgoingRecord: Sendable {
     }
 }
 
-/// A PutRecords request to be made.
+/// A request to be made.
 public struct OutgoingRequest: Sendable {
+    /// What Kinesis is asked to do.
+    public enum Operation: Sendable {
+        /// PutRecords with 1...500 records, at most 10 MiB of data and keys. They may be stored in any order.
+        case putRecords([OutgoingRecord])
+        /// PutRecord: the record gets a higher sequence number than `predecessor`, which is that of the record before it
+        /// with the same key; empty: there is none.
+        case putRecord(OutgoingRecord, after: String)
+    }
+
     public let destination: Destination
-    /// 1...500 records, at most 10 MiB of data and keys.
-    public let records: [OutgoingRecord]
+    public let operation: Operation
 
     @inlinable
-    public init(destination: Destination, records: [OutgoingRecord]) {
+    public init(destination: Destination, _ operation: Operation) {
         self.destination = destination
-        self.records = records
+        self.operation = operation
+    }
+
+    /// A PutRecords request.
+    @inlinable
+    public init(destination: Destination, records: [OutgoingRecord]) {
+        self.init(destination: destination, .putRecords(records))
+    }
+
+    /// What it carries, in order.
+    @inlinable
+    public var records: [OutgoingRecord] {
+        switch operation {
+        case .putRecords(let records): records
+        case .putRecord(let record, _): [record]
+        }
     }
 }
 
@@ -39,7 +62,7 @@ public enum RecordOutcome: Sendable {
 
 /// What came of a request.
 public enum SendOutcome: Sendable {
-    /// Kinesis answered 200 with as many entries as there were records; entry i is record i's.
+    /// Kinesis said something of each record; outcome i is record i's.
     case answered([RecordOutcome])
     case failed(SendFailure)
 }
@@ -53,8 +76,11 @@ public struct SendFailure: Sendable {
         case connect
         /// Time-out, reset or cancellation after something was sent: the records may be stored.
         case transport
-        /// Kinesis (or a proxy) answered with an error; `status` and, where there is one, `code` say which.
+        /// Kinesis answered with an error; `status` and, where there is one, `code` say which.
         case response
+        /// Something else answered, such as a proxy or a portal, with `status`: it says nothing of the records, which
+        /// may be stored where it is a 5xx.
+        case foreign
         /// A 200 that cannot be understood, or that has another number of entries: the records may be stored.
         case unintelligible
     }
@@ -62,19 +88,41 @@ public struct SendFailure: Sendable {
     public let kind: Kind
     /// The HTTP status; 0 where there was no answer.
     public let status: Int
-    /// The error's name without prefix, such as `ExpiredTokenException`; empty where the answer had none.
+    /// The error's name without prefix, such as `ExpiredTokenException`, or the sender's own word for it, such as `dns`;
+    /// empty where there is none.
     public let code: String
     /// What happened, for operators: no payload, no credentials.
     public let message: String
+    /// What to do about it, where that does not follow from the code; else empty.
+    public let advice: String
     /// How long the service asked to wait (`x-amz-retry-after`).
     public let retryAfter: Duration?
+    /// Whether a limit of time ended the request after something was sent: the records may be stored, and fewer at
+    /// once may get through in time.
+    public let isTimeout: Bool
 
-    public init(kind: Kind, status: Int = 0, code: String = "", message: String, retryAfter: Duration? = nil) {
+    public init(
+        kind: Kind,
+        status: Int = 0,
+        code: String = "",
+        message: String,
+        advice: String = "",
+        retryAfter: Duration? = nil,
+        isTimeout: Bool = false
+    ) {
         self.kind = kind
         self.status = status
         self.code = code
         self.message = message
+        self.advice = advice
         self.retryAfter = retryAfter
+        self.isTimeout = isTimeout
+    }
+
+    /// Whether a smaller request may fare better: after a time-out, and where something between refuses the size. Also
+    /// where the answer cannot be understood, because then each attempt may store all records once more.
+    public var asksForLess: Bool {
+        isTimeout || kind == .unintelligible || kind == .foreign && status == 413
     }
 }
 
@@ -82,4 +130,7 @@ public struct SendFailure: Sendable {
 public protocol RecordSender: AnyObject {
     /// Blocks until the request is answered, failed, or timed out. Called on the worker's own queue only.
     func send(_ request: OutgoingRequest) -> SendOutcome
+
+    /// Ends its requests early. Always the same object.
+    var cancellation: SendCancellation { get }
 }

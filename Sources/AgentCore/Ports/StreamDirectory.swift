@@ -36,6 +36,8 @@ public protocol StreamDirectory: Sendable {
 public enum StreamRefusal: Error, Hashable, Sendable {
     /// Not a name that a stream can have.
     case invalidName(String)
+    /// Not a region, or none that is known while there is no endpoint for it. `nearest` is a known one that looks alike.
+    case invalidRegion(String, nearest: String?)
     /// Not in the configuration, and `streams.accept` is `listed`. `nearest` is a listed name that looks alike.
     case notListed(stream: String, region: String, nearest: String?)
     /// `streams.accept` is `any`, and `max_destinations` are in use.

@@ -9,7 +9,7 @@ public enum Disposition: Hashable, Sendable {
     case throttledDestination
     /// Passes by itself; the request may have been carried out.
     case transient
-    /// Nobody answers at the endpoint, or what answers is not well.
+    /// Nobody answers at the endpoint, what answers is not well, or something else answers in its place.
     case endpoint
     /// Credentials are missing, expired or wrong.
     case identity
@@ -40,7 +40,7 @@ public enum Disposition: Hashable, Sendable {
     public init(_ failure: SendFailure) {
         switch failure.kind {
         case .noCredentials: self = .identity
-        case .connect, .transport, .unintelligible: self = .endpoint
+        case .connect, .transport, .unintelligible, .foreign: self = .endpoint
         case .response:
             if let known = Self.byWord[Self.word(failure.code)] {
                 self =
@@ -58,7 +58,7 @@ public enum Disposition: Hashable, Sendable {
     }
 
     /// The code without its `Exception` or `Error`.
-    private static func word(_ code: String) -> String {
+    static func word(_ code: String) -> String {
         for suffix in ["Exception", "Error"] where code.hasSuffix(suffix) { return String(code.dropLast(suffix.count)) }
         return code
     }
@@ -94,6 +94,8 @@ public enum Disposition: Hashable, Sendable {
         "MissingAuthenticationToken": .identity,
         "AuthFailure": .identity,
 
+        // Our own word, where the next request will have the right time.
+        "clock_learnt": .transient,
         "RequestExpired": .clock,
         "RequestInTheFuture": .clock,
         "RequestTimeTooSkewed": .clock,

@@ -19,10 +19,11 @@ final class Connection: ChannelDuplexHandler {
     }
 
     private static let lingerTime = TimeAmount.seconds(2)
+    private static let stopTime = TimeAmount.seconds(2)
 
     let loop: IngestLoop
-    /// On the Unix socket, where lines may be spoken and any `Host` is fine.
-    let isLocal: Bool
+    /// Where it came in. On the Unix socket lines may be spoken and any `Host` is fine.
+    let door: Door
     /// One more than may be: it only learns that.
     let isSurplus: Bool
     /// Replies that are to be written; ``isFlushDue`` says when something was added.
@@ -35,20 +36,35 @@ final class Connection: ChannelDuplexHandler {
     private var isReadWithheld = false
     private var isFlushDue = false
     private var socket: DirectSocket?
-    /// Writes that the channel has, because the socket did not take them yet.
+    /// What the channel still has to write, because the socket did not take it yet.
     private var backlog = 0
-    private var isWaitingForRoom = false
+    private(set) var isWaitingToRead = false
     private var hasInputEnded = false
     /// Since when the client has not read its replies.
     private var unreadSince: NIODeadline?
     private var lastInput: NIODeadline
 
-    init(loop: IngestLoop, isLocal: Bool, isSurplus: Bool) {
+    /// What it holds of the loop's memory.
+    private(set) var holding = 0
+    /// Bytes that came in.
+    private(set) var inputCount = 0
+    /// The number of the read that was its last: who has the lowest one is silent for longest.
+    private(set) var lastRead: UInt64
+    /// ``inputCount`` when memory was short and it was looked at; `nil`: it was not, or held nothing then.
+    var countWhenJudged: Int?
+
+    init(loop: IngestLoop, door: Door, isSurplus: Bool) {
         self.loop = loop
-        self.isLocal = isLocal
+        self.door = door
         self.isSurplus = isSurplus
         lastInput = loop.now
+        lastRead = loop.nextRead()
     }
+
+    var isLocal: Bool { door == .unix }
+
+    /// The address of the agent that the client connected to.
+    var cameTo: SocketAddress? { context?.channel.localAddress }
 
     // MARK: What the channel says
 
@@ -66,6 +82,7 @@ final class Connection: ChannelDuplexHandler {
         socket = nil
         conversation?.lost()
         conversation = nil
+        account()
         loop.remove(self)
     }
 
@@ -75,17 +92,22 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .open = phase else { return }
         var buffer = unwrapInboundIn(data)
+        defer { loop.readBuffer.giveBack(buffer) }
+        guard case .open = phase else { return }
         if conversation == nil, let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) {
             conversation = first == UInt8(ascii: "{") ? LinesConversation(self) : HTTPConversation(self)
         }
         lastInput = loop.now
+        lastRead = loop.nextRead()
+        inputCount &+= buffer.readableBytes
         conversation?.received(&buffer)
+        account()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         loop.flush()
+        loop.relieve()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -94,6 +116,7 @@ final class Connection: ChannelDuplexHandler {
         switch phase {
         case .open:
             if let conversation { conversation.inputEnded() } else { close() }
+            account()
             loop.flush()
         case .lingering: close()
         case .closed: break
@@ -102,13 +125,19 @@ final class Connection: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
-            unreadSince = nil
-            conversation?.flushed()
-            loop.flush()
-            resumeReading()
-        } else {
+            if backlog == 0 { wasRead() }
+        } else if unreadSince == nil {
             unreadSince = loop.now
         }
+    }
+
+    /// The client took all that was written.
+    private func wasRead() {
+        unreadSince = nil
+        conversation?.flushed()
+        account()
+        loop.flush()
+        resumeReading()
     }
 
     /// Resets and the like: there is nobody left to tell.
@@ -122,48 +151,93 @@ final class Connection: ChannelDuplexHandler {
 
     // MARK: Reading
 
-    /// - Parameter isGranted: it waited for room, and that was granted just now.
-    private func mayRead(isGranted: Bool = false) -> Bool {
+    private func mayRead() -> Bool {
         switch phase {
         case .closed: return false
         case .lingering: return true
         case .open: break
         }
-        if unreadSince != nil || isWaitingForRoom { return false }
+        if unreadSince != nil || isWaitingToRead { return false }
         guard let conversation else { return true }
         guard conversation.wantsInput else { return false }
-        // One that has its turn must not ask again: it and others that do so too would pass the turn around for ever.
-        guard loop.budget.isExhausted, !isGranted else { return true }
-        switch conversation.need {
-        case .reserved: return true
-        case .begins: return reserve(0)
-        case .grows: return reserve(0, grows: true)
-        }
+        if loop.mayRead(self, isSmall: conversation.isSmall) { return true }
+        isWaitingToRead = true
+        return false
     }
 
     /// To be called when something that kept the connection from reading may be over.
-    func resumeReading(isGranted: Bool = false) {
-        guard isReadWithheld, mayRead(isGranted: isGranted), let context else { return }
+    func resumeReading() {
+        guard isReadWithheld, mayRead(), let context else { return }
         isReadWithheld = false
         context.read()
     }
 
-    /// - Returns: whether the bytes are reserved now; otherwise the conversation hears of it.
-    func reserve(_ bytes: Int, grows: Bool = false) -> Bool {
-        isWaitingForRoom = !loop.reserve(bytes, for: self, grows: grows)
-        return !isWaitingForRoom
+    /// It waited to read, and may read once now.
+    func readGranted() {
+        isWaitingToRead = false
+        guard case .open = phase, let context else { return }
+        conversation?.mayReadOn()
+        // Paid for in advance, so that not all who wait are let in for the same few bytes.
+        hold(holding + ByteBudget<Connection>.smallBytes)
+        guard isReadWithheld, unreadSince == nil else { return }
+        isReadWithheld = false
+        context.read()
     }
 
-    /// - Returns: whether the connection is still there to use what it waited for.
-    func roomGranted() -> Bool {
-        isWaitingForRoom = false
-        guard case .open = phase else { return false }
-        conversation?.roomGranted()
-        resumeReading(isGranted: true)
+    /// - Returns: whether the connection is still there to use the bytes that it waited for.
+    func roomGranted(_ bytes: Int) -> Bool {
+        guard case .open = phase, let conversation else { return false }
+        conversation.roomGranted(bytes)
+        account()
+        resumeReading()
         return true
     }
 
+    /// The event loop has turned, which the conversation asked for.
+    func goOn() {
+        guard case .open = phase, let conversation else { return }
+        conversation.goOn()
+        account()
+        loop.flush()
+        resumeReading()
+    }
+
+    // MARK: Memory
+
+    /// Tells the loop what it holds now.
+    func account() {
+        hold((conversation?.heldBytes ?? 0) + backlog)
+    }
+
+    private func hold(_ bytes: Int) {
+        if bytes == holding { return }
+        let change = bytes - holding
+        holding = bytes
+        if bytes == 0 { countWhenJudged = nil }
+        loop.charge(change, to: self)
+    }
+
+    /// What of its input the agent has not read yet.
+    var waitingInput: Int { socket?.unreadBytes ?? 0 }
+
+    /// Whether all that it is waited for is there already: only the agent has not read it.
+    var isWhollySent: Bool {
+        conversation?.waitsForQueue == true || conversation?.missingBytes.map { $0 <= waitingInput } == true
+    }
+
+    var waitsForQueue: Bool { conversation?.waitsForQueue == true }
+
+    /// Its memory is needed for others.
+    func giveWay() {
+        guard case .open = phase else { return }
+        if let conversation, unreadSince == nil { conversation.giveWay() } else { close() }
+        account()
+    }
+
     // MARK: Writing and closing
+
+    /// Whether the client leaves replies unread, so that more of them would only pile up.
+    var isUnread: Bool { unreadSince != nil }
 
     /// Something was put into the outbox: it leaves with all others of this turn of the loop.
     func flushLater() {
@@ -188,10 +262,16 @@ final class Connection: ChannelDuplexHandler {
     }
 
     private func queue(_ rest: ByteBuffer, _ context: ChannelHandlerContext) {
-        backlog += 1
+        let bytes = rest.readableBytes
+        backlog += bytes
+        if unreadSince == nil { unreadSince = loop.now }
         let written = loop.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { _ in self.backlog -= 1 }
+        written.futureResult.assumeIsolated().whenComplete { _ in
+            self.backlog -= bytes
+            if self.backlog == 0, self.context?.channel.isWritable == true { self.wasRead() }
+        }
         context.writeAndFlush(wrapOutboundOut(rest), promise: written)
+        account()
     }
 
     /// Sends what is in the outbox, then ends the connection.
@@ -210,6 +290,7 @@ final class Connection: ChannelDuplexHandler {
         outbox = ByteBuffer()
         conversation?.lost()
         conversation = nil
+        account()
     }
 
     /// Ends the connection at once.
@@ -220,6 +301,21 @@ final class Connection: ChannelDuplexHandler {
         if let conversation { conversation.drain() } else { close() }
     }
 
+    /// Whether it may be closed for another client, because its own wants nothing just now.
+    var isIdle: Bool {
+        guard case .open = phase, backlog == 0, outbox.readableBytes == 0 else { return false }
+        return conversation?.isIdle ?? true
+    }
+
+    /// Whether its client said nothing for a while, or read nothing, in the middle of something.
+    var hasStopped: Bool { waitsForClient && !isIdle && loop.now - lastInput >= Self.stopTime }
+
+    /// Whether it is its client's turn to say or to read something.
+    var waitsForClient: Bool {
+        guard case .open = phase else { return false }
+        return isIdle || isUnread || (holding > 0 && !waitsForQueue)
+    }
+
     func sweep(now: NIODeadline) {
         switch phase {
         case .closed: break
@@ -228,7 +324,10 @@ final class Connection: ChannelDuplexHandler {
             if let unreadSince, now - unreadSince > loop.times.body { return close() }
             // It was to be told one thing, and does not ask.
             if isSurplus, now - lastInput > loop.times.head { return close() }
-            if let conversation { return conversation.sweep(now: now) }
+            if let conversation {
+                conversation.sweep(now: now)
+                return account()
+            }
             if now - lastInput > loop.times.idle { close() }
         }
     }

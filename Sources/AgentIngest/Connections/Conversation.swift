@@ -6,8 +6,16 @@ internal import NIOCore
 protocol Conversation: AnyObject {
     /// Whether more input is of use now.
     var wantsInput: Bool { get }
-    /// What the next input is to memory, when that is short.
-    var need: InputNeed { get }
+    /// What it has in memory that is not with the queue, in bytes.
+    var heldBytes: Int { get }
+    /// Whether what is being read will not hold more than ``ByteBudget/smallBytes``.
+    var isSmall: Bool { get }
+    /// Bytes that are missing of what is being read, where that is known.
+    var missingBytes: Int? { get }
+    /// Whether nothing is in progress: the connection may be closed without loss to anybody.
+    var isIdle: Bool { get }
+    /// Whether what it holds waits for the agent, not for the client.
+    var waitsForQueue: Bool { get }
 
     /// Takes all that there is; what cannot be understood yet it keeps.
     func received(_ buffer: inout ByteBuffer)
@@ -15,22 +23,18 @@ protocol Conversation: AnyObject {
     func inputEnded()
     /// What was to be written was taken by the socket.
     func flushed()
-    /// Bytes that it waited for were reserved.
-    func roomGranted()
+    /// The event loop turned, which the conversation asked for.
+    func goOn()
+    /// It may read on, after a time in which it was not read.
+    func mayReadOn()
+    /// Bytes that it waited for are charged.
+    func roomGranted(_ bytes: Int)
+    /// Ends, and says why: what it holds is needed for others.
+    func giveWay()
     /// Time passed: closes what is idle or too slow.
     func sweep(now: NIODeadline)
     /// Ends after what is in progress.
     func drain()
     /// The connection is gone.
     func lost()
-}
-
-/// What input would do to the memory that connections share.
-enum InputNeed {
-    /// It belongs to what is paid for.
-    case reserved
-    /// It begins something new, which can wait.
-    case begins
-    /// It makes something longer that began already: see ``ByteBudget``.
-    case grows
 }

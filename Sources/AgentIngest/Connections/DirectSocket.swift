@@ -27,4 +27,10 @@ struct DirectSocket {
         }
         if sent > 0 { buffer.moveReaderIndex(forwardBy: sent) }
     }
+
+    /// What the client has sent that is not read yet.
+    var unreadBytes: Int {
+        var count: CInt = 0
+        return ioctl(descriptor, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
+    }
 }

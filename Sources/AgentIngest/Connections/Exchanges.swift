@@ -16,6 +16,8 @@ struct Exchanges {
     private var ring = [Exchange()]
     /// The number of the first one that is not answered.
     private(set) var first: UInt64 = 0
+    /// Bytes of answers that are ahead of their turn.
+    private(set) var aheadBytes = 0
     /// The number that the next one gets.
     private var end: UInt64 = 0
 
@@ -41,8 +43,17 @@ struct Exchanges {
     /// Whether the next in turn waits for 100.
     var owesContinue: Bool { !isEmpty && self[first].owesContinue }
 
+    /// Keeps an answer until its turn.
+    mutating func keep(_ reply: ByteBuffer, for sequence: UInt64) {
+        self[sequence].reply = reply
+        aheadBytes += reply.readableBytes
+    }
+
     mutating func removeFirst() {
-        self[first].reply = nil
+        if let reply = self[first].reply {
+            aheadBytes -= reply.readableBytes
+            self[first].reply = nil
+        }
         first &+= 1
     }
 

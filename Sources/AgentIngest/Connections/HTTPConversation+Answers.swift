@@ -10,11 +10,11 @@ extension HTTPConversation {
         let loop = connection.loop
         if loop.isDraining, exchanges.count == 1 { exchanges[sequence].mode.closes = true }
         var mode = exchanges[sequence].mode
-        let context = ReplyContext(mode: mode, date: loop.date)
+        let context = ReplyContext(mode: mode, date: loop.date, fields: loop.access.fields(for: mode.origin))
         guard sequence == exchanges.first else {
             var reply = ByteBuffer()
             write(context, &reply)
-            exchanges[sequence].reply = reply
+            exchanges.keep(reply, for: sequence)
             return
         }
         write(context, &connection.outbox)
@@ -38,61 +38,19 @@ extension HTTPConversation {
         connection.flushLater()
     }
 
-    func refuse(_ sequence: UInt64, _ refusal: Refusal, _ shape: ReplyShape) {
-        var refusal = refusal
-        if shape == .lambda {
-            refusal = Refusal(
-                refusal.isClients ? 400 : 500,
-                refusal.code,
-                refusal.message,
-                retryAfter: refusal.retryAfter
-            )
-        }
-        answer(sequence) { Reply.refusal(refusal, $0, to: &$1) }
+    /// Answers a request whose events are kept.
+    func answer(_ sequence: UInt64, _ shape: any RequestShape, _ events: StoredEvents) {
+        answer(sequence) { shape.reply(to: events, $0, to: &$1) }
     }
 
-    func answer(_ sequence: UInt64, _ shape: ReplyShape, _ outcome: AppendAnswer.Outcome, count: Int) {
-        switch (outcome, shape) {
-        case (.stored(let first), .native):
-            answer(sequence) { Reply.accepted(count, first: first.rawValue, status: 202, $0, to: &$1) }
-        case (.stored(let first), .lambda):
-            answer(sequence) { Reply.accepted(count, first: first.rawValue, status: 200, $0, to: &$1) }
-        case (.stored(let first), .put):
-            answer(sequence) {
-                Reply.json([("Id", .number(first.rawValue)), ("Status", .text("queued"))], 202, $0, to: &$1)
-            }
-        case (.refused(let why), _):
-            refuse(sequence, Refusal(why), shape)
-        }
-    }
-
-    func answer(_ sequence: UInt64, _ notice: DeliveryNotice) {
-        let id = ("Id", Reply.Value.number(notice.id.rawValue))
+    /// - Parameter shape: the form in which it is said; `nil`: the usual one.
+    func refuse(_ sequence: UInt64, _ refusal: Refusal, _ shape: (any RequestShape.Type)? = nil) {
         answer(sequence) { context, buffer in
-            switch notice.outcome {
-            case .delivered(let number, let shard):
-                let members = [("SequenceNumber", Reply.Value.text(number)), ("ShardId", .text(shard))]
-                Reply.json(members, 200, context, to: &buffer)
-            case .deadLettered(let code, let reason):
-                let members = [
-                    id, ("Status", .text("dead_lettered")), ("error", .text(code)), ("message", .text(reason)),
-                ]
-                Reply.json(members, 422, context, to: &buffer)
-            case .dropped:
-                let why = "The event was removed by queue.max_age or queue.when_full before it was delivered."
-                let members = [id, ("Status", .text("dropped")), ("error", .text("dropped")), ("message", .text(why))]
-                Reply.json(members, 422, context, to: &buffer)
+            if let shape {
+                shape.reply(to: refusal, context, to: &buffer)
+            } else {
+                Reply.refusal(refusal, context, to: &buffer)
             }
-        }
-    }
-}
-
-extension RequestPlan {
-    var shape: ReplyShape {
-        switch form {
-        case .event, .lines: .native
-        case .put: .put
-        case .lambda: .lambda
         }
     }
 }

@@ -6,9 +6,6 @@ internal import NIOCore
 
 /// All that the connections of one event loop share: the way to the queue and back, the memory, the clock.
 ///
-/// Events that come up during one turn of the loop are handed over together, at its end; answers come back with one
-/// hop for all of a commit, and leave with one write for each connection.
-///
 /// Sendable by confinement: everything that changes is only touched on `eventLoop`; `appended` and `delivered`, which
 /// are called from elsewhere, do nothing but hop there.
 final class IngestLoop: AppendReceiver, @unchecked Sendable {
@@ -29,28 +26,41 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
     let access: AccessRules
     let times: Times
     let readiness: @Sendable () -> Readiness
-    private let queue: any EventAppending
-    private let maxWaiting: Int
+    /// What every connection of this loop is read into.
+    let readBuffer = ReadBuffer()
+    let queue: any EventAppending
 
     /// Some moment of the last turn: the clock is read once a sweep, not once a request.
     private(set) var now: NIODeadline
     /// The `Date` field of replies, of the same moment.
     private(set) var date = ""
     // Unchecked, here and below: see `HTTPConversation.exchanges`.
-    @exclusivity(unchecked) private(set) var budget: ByteBudget<Connection>
+    @exclusivity(unchecked) var budget: ByteBudget<Connection>
+    /// Reads so far.
+    private var reads: UInt64 = 0
+    var isJudging = false
+    var shortages = Recurring()
+    /// The most that was held since memory was last given back to the system.
+    var peakHeld = 0
     private(set) var isDraining = false
     @exclusivity(unchecked) var unflushed: [Connection] = []
 
-    private var connections: [ObjectIdentifier: Connection] = [:]
-    @exclusivity(unchecked) private var pending = PendingAppends()
-    @exclusivity(unchecked) private var batch: [AppendRequest] = []
-    /// Tokens of those that wait for delivery, by the time at which they stop; the time is the same for all.
-    private var waiting = CircularBuffer<(until: NIODeadline, token: UInt64)>()
-    private var waitingCount = 0
-    private var isWaitScheduled = false
+    private(set) var connections: [ObjectIdentifier: Connection] = [:]
+    /// Those that were interrupted for the others' sake.
+    var turns = CircularBuffer<Connection>()
+    var isTurnScheduled = false
+    /// What is with the queue, or waits for Kinesis.
+    @exclusivity(unchecked) var requests: PendingRequests<Owner>
+    /// What came up in this turn, for the queue.
+    @exclusivity(unchecked) var batch: [AppendRequest] = []
+    var isWaitScheduled = false
+    /// Events that are stored, and whose delivery nobody waits for any more.
+    var givenUp: [EventID] = []
     private var sweeper: RepeatedTask?
     private var drained: EventLoopPromise<Void>?
-    private let closed: @Sendable () -> Void
+    private let closed: @Sendable (Door, _ isSurplus: Bool) -> Void
+    let stoppedWaiting: @Sendable ([EventID]) -> Void
+    let notify: @Sendable (IngestNotice) -> Void
 
     init(
         eventLoop: any EventLoop,
@@ -58,12 +68,16 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
         directory: any StreamDirectory,
         queue: any EventAppending,
         readiness: @escaping @Sendable () -> Readiness,
-        connectionClosed: @escaping @Sendable () -> Void
+        connectionClosed: @escaping @Sendable (Door, _ isSurplus: Bool) -> Void,
+        stoppedWaiting: @escaping @Sendable ([EventID]) -> Void = { _ in },
+        notify: @escaping @Sendable (IngestNotice) -> Void = { _ in }
     ) {
         self.eventLoop = eventLoop
         self.queue = queue
         self.readiness = readiness
         closed = connectionClosed
+        self.stoppedWaiting = stoppedWaiting
+        self.notify = notify
         rules = RequestRules(settings, directory)
         access = AccessRules(settings)
         times = Times(
@@ -72,7 +86,10 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
             body: TimeAmount(settings.bodyTimeout),
             putWait: TimeAmount(settings.putWait)
         )
-        maxWaiting = settings.maxWaiting / max(settings.eventLoops, 1)
+        requests = PendingRequests(
+            maxAwaiting: settings.maxWaiting / max(settings.eventLoops, 1),
+            waitTime: times.putWait
+        )
         budget = ByteBudget(
             limit: max(settings.memoryBytes / max(settings.eventLoops, 1), settings.maxRequestBytes)
         )
@@ -82,9 +99,9 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
     // MARK: Connections
 
     func add(_ connection: Connection) {
-        if connections.isEmpty {
-            readClock()
-            // Not weakly: the task ends with the last connection, and what is once held weakly is slow to hold at all.
+        if connections.isEmpty { readClock() }
+        if sweeper == nil {
+            // Not weakly: the task ends soon after the last connection, and what is once held weakly is slow to hold at all.
             sweeper = eventLoop.scheduleRepeatedTask(initialDelay: times.sweep, delay: times.sweep) { _ in
                 self.sweep()
             }
@@ -95,11 +112,11 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
 
     func remove(_ connection: Connection) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-        closed()
-        endGrowth(of: connection)
+        closed(connection.door, connection.isSurplus)
+        budget.forget(connection)
+        grant()
         if connections.isEmpty {
-            sweeper?.cancel()
-            sweeper = nil
+            if !isMemoryWatched || isDraining { stopSweeping() }
             drained?.succeed()
             drained = nil
         }
@@ -114,6 +131,20 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
         readClock()
         for connection in Array(connections.values) { connection.sweep(now: now) }
         flush()
+        lookAfterMemory()
+        if connections.isEmpty, !isMemoryWatched { stopSweeping() }
+    }
+
+    private func stopSweeping() {
+        sweeper?.cancel()
+        sweeper = nil
+    }
+
+    /// The number of the next read.
+    @inline(__always)
+    func nextRead() -> UInt64 {
+        reads &+= 1
+        return reads
     }
 
     /// Writes what connections have to say.
@@ -128,11 +159,15 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
     /// Ends every connection after what it has in progress; the future is done when none is left.
     func drain() -> EventLoopFuture<Void> {
         isDraining = true
-        if connections.isEmpty { return eventLoop.makeSucceededVoidFuture() }
+        if connections.isEmpty {
+            stopSweeping()
+            return eventLoop.makeSucceededVoidFuture()
+        }
         let promise = drained ?? eventLoop.makePromise(of: Void.self)
         drained = promise
         // Who waits for Kinesis is told that the event is kept.
-        while let (_, token) = waiting.popFirst() { stopWaiting(token) }
+        requests.drain()
+        endWaits()
         for connection in Array(connections.values) { connection.drain() }
         flush()
         return promise.futureResult
@@ -140,149 +175,7 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
 
     func closeAll() {
         isDraining = true
+        if connections.isEmpty { stopSweeping() }
         for connection in Array(connections.values) { connection.close() }
-    }
-
-    // MARK: Memory
-
-    func reserve(_ bytes: Int, for connection: Connection, grows: Bool = false) -> Bool {
-        budget.reserve(bytes, for: connection, grows: grows)
-    }
-
-    func charge(_ bytes: Int) { budget.charge(bytes) }
-
-    func release(_ bytes: Int) {
-        budget.release(bytes)
-        grant()
-    }
-
-    func endGrowth(of connection: Connection) {
-        budget.endGrowth(of: connection)
-        grant()
-    }
-
-    private func grant() {
-        while let (connection, bytes) = budget.nextGrant() {
-            if !connection.roomGranted() { budget.release(bytes) }
-        }
-    }
-
-    // MARK: To the queue and back
-
-    /// - Parameter bytes: what the events hold of the budget, to be released with the answer.
-    func append(
-        _ events: [NewEvent],
-        bytes: Int,
-        owner: PendingAppends.Entry.Owner,
-        awaitsDelivery: Bool = false
-    ) {
-        var awaits = awaitsDelivery
-        let destination = events[0].destination
-        if awaits {
-            awaits = waitingCount < maxWaiting && !isDraining && rules.directory.isDelivering(destination)
-            if awaits { waitingCount += 1 }
-        }
-        let entry = PendingAppends.Entry(
-            owner: owner,
-            destination: destination,
-            count: events.count,
-            bytes: bytes,
-            awaitsDelivery: awaits
-        )
-        let token = pending.insert(entry)
-        if batch.isEmpty { eventLoop.execute { self.handOver() } }
-        batch.append(AppendRequest(events: events, awaitsDelivery: awaits, token: token, receiver: self))
-    }
-
-    private func handOver() {
-        let requests = batch
-        batch = []
-        batch.reserveCapacity(requests.count)
-        queue.append(requests)
-    }
-
-    func appended(_ answers: [AppendAnswer]) {
-        eventLoop.execute {
-            for answer in answers { self.settle(answer) }
-            self.flush()
-        }
-    }
-
-    func delivered(_ notices: [DeliveryNotice]) {
-        eventLoop.execute {
-            for notice in notices { self.settle(notice) }
-            self.flush()
-        }
-    }
-
-    private func settle(_ answer: AppendAnswer) {
-        if case .stored(let first) = answer.outcome, waitingCount > 0, !isDraining,
-            let entry = pending[answer.token], entry.awaitsDelivery, rules.directory.isDelivering(entry.destination)
-        {
-            pending.update(answer.token) {
-                $0.first = first
-                $0.bytes = 0
-            }
-            release(entry.bytes)
-            wait(answer.token)
-            return
-        }
-        guard let entry = remove(answer.token) else { return }
-        switch entry.owner {
-        case .exchange(let conversation, let sequence, let shape):
-            conversation.answer(sequence, shape, answer.outcome, count: entry.count)
-        case .lines(let conversation):
-            conversation.answered(answer.outcome)
-        }
-        release(entry.bytes)
-    }
-
-    private func settle(_ notice: DeliveryNotice) {
-        // Delivery may be heard of before the commit that came first: what is delivered was stored.
-        guard let entry = remove(notice.token) else { return }
-        if case .exchange(let conversation, let sequence, _) = entry.owner {
-            conversation.answer(sequence, notice)
-        }
-        release(entry.bytes)
-    }
-
-    @discardableResult
-    private func remove(_ token: UInt64) -> PendingAppends.Entry? {
-        guard let entry = pending.remove(token) else { return nil }
-        if entry.awaitsDelivery { waitingCount -= 1 }
-        return entry
-    }
-
-    private func wait(_ token: UInt64) {
-        // Those answered meanwhile are still in line; they must not pile up.
-        if waiting.count >= 4 * maxWaiting { waiting = CircularBuffer(waiting.filter { pending[$0.token] != nil }) }
-        waiting.append((eventLoop.now + times.putWait, token))
-        scheduleWait()
-    }
-
-    private func scheduleWait() {
-        guard !isWaitScheduled, let next = waiting.first else { return }
-        isWaitScheduled = true
-        eventLoop.scheduleTask(deadline: next.until) { self.waitIsOver() }
-    }
-
-    private func waitIsOver() {
-        isWaitScheduled = false
-        let now = eventLoop.now
-        while let next = waiting.first, next.until <= now {
-            waiting.removeFirst()
-            stopWaiting(next.token)
-        }
-        flush()
-        scheduleWait()
-    }
-
-    /// Answers that the event is kept, if nothing else was answered yet.
-    private func stopWaiting(_ token: UInt64) {
-        guard let first = pending[token]?.first, let entry = remove(token) else { return }
-        if case .exchange(let conversation, let sequence, let shape) = entry.owner {
-            conversation.answer(sequence, shape, .stored(first: first), count: entry.count)
-        }
-        release(entry.bytes)
     }
 }

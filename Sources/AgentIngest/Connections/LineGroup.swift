@@ -43,7 +43,9 @@ extension AppendRefusal {
     var roomLimit: Int64? {
         switch self {
         case .queueFull(_, let limit), .destinationFull(_, _, let limit): limit
-        case .diskFull: .max
+        case .lastTenth(_, _, let limit): limit - limit / 10
+        case .tooLarge: 0
+        case .diskFull, .locked: .max
         case .stopping, .tampered, .unknown, .storage: nil
         }
     }

@@ -15,7 +15,9 @@ internal import NIOCore
 final class LinesConversation: Conversation {
     /// What may be buffered while a group is with the queue, and what may be said before it is written.
     private static let readAhead = 256 << 10
-    private static let sayAhead = 64 << 10
+    private static let sayAhead = 16 << 10
+    /// Lines that are looked at before the other connections have their turn.
+    private static let maxInTurn = 500
     /// A line's members beside its event.
     private static let envelopeBytes = 4 << 10
     private static let retryDelays = (first: TimeAmount.milliseconds(20), last: TimeAmount.milliseconds(500))
@@ -33,6 +35,8 @@ final class LinesConversation: Conversation {
     private var isDraining = false
     /// No more lines are looked at before the client has read what was said of others.
     private var isStalled = false
+    private var takenInTurn = 0
+    private var isPostponed: Bool { takenInTurn == Self.maxInTurn }
     private var isOver = false
 
     /// Lines seen, and lines that the client was told of.
@@ -42,7 +46,6 @@ final class LinesConversation: Conversation {
     private var group: LineGroup?
     private var later: [LineGroup] = []
     private var delay: TimeAmount?
-    private var charged = 0
     private var lastInput: NIODeadline
 
     init(_ connection: Connection) {
@@ -53,10 +56,19 @@ final class LinesConversation: Conversation {
     }
 
     var wantsInput: Bool {
-        !isOver && !isDraining && !isStalled && (group == nil || inbox.readableBytes < Self.readAhead)
+        !isOver && !isDraining && !isStalled && !isPostponed && (group == nil || inbox.readableBytes < Self.readAhead)
     }
 
-    var need: InputNeed { group != nil || inbox.readableBytes == 0 ? .begins : .grows }
+    var heldBytes: Int {
+        var bytes = inbox.readableBytes + (group?.cost ?? 0)
+        for next in later { bytes += next.cost }
+        return bytes
+    }
+
+    var isSmall: Bool { false }
+    var missingBytes: Int? { nil }
+    var isIdle: Bool { group == nil && inbox.readableBytes == 0 }
+    var waitsForQueue: Bool { group != nil }
 
     // MARK: Input
 
@@ -67,7 +79,6 @@ final class LinesConversation: Conversation {
             say(line: 1, .tooManyConnections)
             return end()
         }
-        charge(buffer.readableBytes)
         inbox.writeBuffer(&buffer)
         advance()
     }
@@ -79,18 +90,23 @@ final class LinesConversation: Conversation {
 
     /// Makes the next group of what is there, unless one is on its way.
     private func advance() {
-        guard !isOver, group == nil, !isStalled else { return }
+        guard !isOver, group == nil, !isStalled, !isPostponed else { return }
         var next = LineGroup()
-        while !next.isFull, !isStalled, let line = nextLine() {
+        while !next.isFull, !isStalled, !isPostponed, let line = nextLine() {
             take(line, into: &next)
             isStalled = connection.outbox.readableBytes > Self.sayAhead
+            takenInTurn += 1
+            if isPostponed { loop.later(connection) }
         }
-        if inbox.readableBytes == 0 { loop.endGrowth(of: connection) }
-        inbox.discardReadBytes()
+        if inbox.readableBytes > 0 {
+            inbox.discardReadBytes()
+        } else {
+            inbox = ByteBuffer()
+            if !isPostponed { takenInTurn = 0 }
+        }
         if next.events.isEmpty {
-            release(charged - inbox.readableBytes)
             acknowledge(lineNumber)
-            if (hasInputEnded || isDraining) && !isStalled { end() }
+            if (hasInputEnded || isDraining) && !isStalled && !isPostponed { end() }
         } else {
             submit(next)
         }
@@ -157,21 +173,21 @@ final class LinesConversation: Conversation {
         loop.append(next.events, bytes: 0, owner: .lines(self))
     }
 
-    func answered(_ outcome: AppendAnswer.Outcome) {
+    func stored() {
+        guard !isOver, group != nil else { return }
+        delay = nil
+        groupEnded()
+    }
+
+    func refused(_ why: AppendRefusal) {
         guard !isOver, let group else { return }
-        switch outcome {
-        case .stored:
-            delay = nil
-            groupEnded()
-        case .refused(let why):
-            guard let limit = why.roomLimit else { return refuse(group, why) }
-            guard group.cost > limit else { return offerAgain() }
-            // It never fits as it is.
-            if group.events.count == 1 { return refuse(group, why) }
-            let (first, second) = group.halves()
-            later.insert(second, at: 0)
-            submit(first)
-        }
+        guard let limit = why.roomLimit else { return refuse(group, why) }
+        guard group.cost > limit else { return offerAgain() }
+        // It never fits as it is.
+        if group.events.count == 1 { return refuse(group, why) }
+        let (first, second) = group.halves()
+        later.insert(second, at: 0)
+        submit(first)
     }
 
     private func refuse(_ group: LineGroup, _ why: AppendRefusal) {
@@ -188,8 +204,8 @@ final class LinesConversation: Conversation {
             return submit(next)
         }
         acknowledge(lineNumber)
-        release(charged - inbox.readableBytes)
         advance()
+        connection.account()
         connection.resumeReading()
     }
 
@@ -222,30 +238,33 @@ final class LinesConversation: Conversation {
         connection.flushLater()
     }
 
-    // MARK: Memory and ends
-
-    private func charge(_ bytes: Int) {
-        charged += bytes
-        loop.charge(bytes)
-    }
-
-    private func release(_ bytes: Int) {
-        charged -= bytes
-        loop.release(bytes)
-    }
+    // MARK: What the connection says
 
     private func end() {
         isOver = true
         connection.finish()
     }
 
-    func roomGranted() {}
+    func roomGranted(_ bytes: Int) {}
+
+    func mayReadOn() { lastInput = loop.now }
 
     func flushed() {
-        guard isStalled else { return }
+        guard isStalled, !connection.isUnread else { return }
         isStalled = false
         advance()
         connection.resumeReading()
+    }
+
+    func goOn() {
+        takenInTurn = 0
+        advance()
+    }
+
+    /// What the queue has of it is answered no more, and so not acknowledged: the client sends it again.
+    func giveWay() {
+        if group == nil { say(line: lineNumber + 1, .crowdedOut) }
+        end()
     }
 
     func drain() {
@@ -259,8 +278,6 @@ final class LinesConversation: Conversation {
         inbox = ByteBuffer()
         group = nil
         later = []
-        release(charged)
-        loop.endGrowth(of: connection)
     }
 
     func sweep(now: NIODeadline) {

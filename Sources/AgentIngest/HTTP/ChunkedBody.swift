@@ -18,6 +18,8 @@ struct ChunkedBody {
 
     private enum State {
         case size(digits: Int)
+        /// Spaces behind the size: some programs pad it.
+        case padding
         case chunkExtension
         case sizeFeed
         case data
@@ -70,8 +72,11 @@ struct ChunkedBody {
             }
             guard digits > 0 else { throw .chunk }
             if byte == 0x0d { return .sizeFeed }
-            guard byte == UInt8(ascii: ";") || FieldBytes.isWhitespace(byte) else { throw .chunk }
-            return .chunkExtension
+            return try behindSize(byte)
+        case .padding:
+            extensionBytes += 1
+            if extensionBytes > Self.maxExtensionBytes { throw .chunkExtension }
+            return byte == 0x0d ? .sizeFeed : try behindSize(byte)
         case .chunkExtension:
             extensionBytes += 1
             if extensionBytes > Self.maxExtensionBytes { throw .chunkExtension }
@@ -99,5 +104,11 @@ struct ChunkedBody {
         case .data, .finished:
             throw .chunk
         }
+    }
+
+    private func behindSize(_ byte: UInt8) throws(HTTPFault) -> State {
+        if byte == UInt8(ascii: ";") { return .chunkExtension }
+        guard FieldBytes.isWhitespace(byte) else { throw .chunk }
+        return .padding
     }
 }

@@ -106,4 +106,13 @@ enum FieldBytes {
         bytes.split(separator: UInt8(ascii: ","))
             .contains { equal(trimmed(UnsafeRawBufferPointer(rebasing: $0)), word) }
     }
+
+    /// Whether a list of names, each with perhaps `=` and a value, has `word`.
+    static func list(_ bytes: UnsafeRawBufferPointer, names word: StaticString) -> Bool {
+        bytes.split { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: ";") }
+            .contains { part in
+                let name = part.prefix { $0 != UInt8(ascii: "=") }
+                return equal(trimmed(UnsafeRawBufferPointer(rebasing: name)), word)
+            }
+    }
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
+internal import NIOCore
+
 /// The host of a `Host` field or of a target (RFC 3986 section 3.2.2).
 enum HostName {
     /// Whether it is a name or an address with, perhaps, a port; empty is allowed.
@@ -44,5 +47,21 @@ enum HostName {
             }
         }
         return dots == 3 && digits > 0
+    }
+
+    /// Whether `host`, without port, is `address`, in whatever way it is written.
+    static func names(_ host: String, _ address: SocketAddress) -> Bool {
+        guard let mine = address.ipAddress.flatMap(bytes(of:)) else { return false }
+        return bytes(of: host) == mine
+    }
+
+    /// The bytes of an IP address: four also where one of IPv6 only carries one of IPv4 (RFC 4291 section 2.5.5.2).
+    private static func bytes(of text: String) -> [UInt8]? {
+        let address = text.first == "[" && text.last == "]" ? String(text.dropFirst().dropLast()) : text
+        var bytes = [UInt8](repeating: 0, count: 16)
+        if inet_pton(AF_INET, address, &bytes) == 1 { return Array(bytes.prefix(4)) }
+        guard inet_pton(AF_INET6, address, &bytes) == 1 else { return nil }
+        let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff
+        return isMapped ? Array(bytes[12...]) : bytes
     }
 }

@@ -11,6 +11,8 @@ struct ReplyMode {
     var saysKeepAlive = false
     /// To HEAD: all but the body.
     var omitsBody = false
+    /// The web page's origin that asks, which is allowed to.
+    var origin = AllowedOrigin.none
 }
 
 /// What the head of a reply has beside what the reply itself says.
@@ -18,6 +20,8 @@ struct ReplyContext {
     let mode: ReplyMode
     /// The `Date` field, with its line end.
     let date: String
+    /// What lets a web page read the reply: fields, each with its line end; mostly none.
+    let fields: String
 }
 
 /// Replies, as the bytes they are sent as.
@@ -30,12 +34,13 @@ enum Reply {
         let last = first + Int64(count) - 1
         // {"accepted":N,"first_id":I,"last_id":J}
         let length = 36 + digits(Int64(count)) + digits(first) + digits(last)
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 384) { space in
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 384 + context.fields.utf8.count) { space in
             var writer = ByteWriter(space)
             writer.put(status == 202 ? "HTTP/1.1 202 Accepted\r\n" : "HTTP/1.1 200 OK\r\n")
             if context.mode.closes { writer.put("Connection: close\r\n") }
             if context.mode.saysKeepAlive, !context.mode.closes { writer.put("Connection: keep-alive\r\n") }
             writer.put(context.date)
+            if !context.fields.isEmpty { writer.put(context.fields) }
             writer.put("Content-Type: application/json\r\nContent-Length: ")
             writer.put(Int64(length))
             writer.put("\r\n\r\n{\"accepted\":")
@@ -53,8 +58,24 @@ enum Reply {
         var fields: [(String, String)] = []
         if let seconds = refusal.retryAfter { fields.append(("Retry-After", String(seconds))) }
         if let methods = refusal.allow { fields.append(("Allow", methods)) }
+        if let codings = refusal.acceptEncoding { fields.append(("Accept-Encoding", codings)) }
         let members = [("error", Value.text(refusal.code)), ("message", .text(refusal.message))]
         json(members, refusal.status, context, fields: fields, to: &buffer)
+    }
+
+    /// What a browser asks before it sends what a page of another origin wants sent (Fetch, "CORS-preflight fetch").
+    static func preflight(_ preflight: Preflight, _ context: ReplyContext, to buffer: inout ByteBuffer) {
+        buffer.writeStaticString("HTTP/1.1 204 No Content\r\n")
+        if context.mode.closes { buffer.writeStaticString("Connection: close\r\n") }
+        buffer.writeString(context.date)
+        buffer.writeString(context.fields)
+        buffer.writeStaticString("Access-Control-Allow-Methods: GET, HEAD, POST, PUT\r\n")
+        if let fields = preflight.fields { buffer.writeString("Access-Control-Allow-Headers: \(fields)\r\n") }
+        if preflight.isForPrivateNetwork {
+            buffer.writeStaticString("Access-Control-Allow-Private-Network: true\r\n")
+        }
+        buffer.writeStaticString("Access-Control-Max-Age: 600\r\n")
+        buffer.writeStaticString("Vary: Access-Control-Request-Method, Access-Control-Request-Headers\r\n\r\n")
     }
 
     enum Value {
@@ -69,11 +90,22 @@ enum Reply {
         fields: [(String, String)] = [],
         to buffer: inout ByteBuffer
     ) {
-        let body = object(members)
+        json(object(members), status, context, fields: fields, to: &buffer)
+    }
+
+    /// - Parameter body: JSON.
+    static func json(
+        _ body: [UInt8],
+        _ status: Int,
+        _ context: ReplyContext,
+        fields: [(String, String)] = [],
+        to buffer: inout ByteBuffer
+    ) {
         buffer.writeString("HTTP/1.1 \(status) \(phrase(status))\r\n")
         if context.mode.closes { buffer.writeStaticString("Connection: close\r\n") }
         if context.mode.saysKeepAlive, !context.mode.closes { buffer.writeStaticString("Connection: keep-alive\r\n") }
         buffer.writeString(context.date)
+        buffer.writeString(context.fields)
         for (name, value) in fields { buffer.writeString("\(name): \(value)\r\n") }
         buffer.writeString("Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n")
         if !context.mode.omitsBody { buffer.writeBytes(body) }
@@ -105,6 +137,7 @@ enum Reply {
         switch status {
         case 200: "OK"
         case 202: "Accepted"
+        case 204: "No Content"
         case 400: "Bad Request"
         case 403: "Forbidden"
         case 404: "Not Found"

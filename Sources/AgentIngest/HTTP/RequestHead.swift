@@ -7,7 +7,7 @@ internal import Glibc
 /// The parser is strict where leniency lets two programs disagree about where a request ends (RFC 9112 section 11.2):
 /// bare line feeds, folded lines, spaces before colons, repeated or doubtful lengths are all refused.
 struct RequestHead {
-    enum Method { case get, head, post, put, other }
+    enum Method { case get, head, post, put, options, other }
 
     static let maxLineBytes = 8 << 10
     static let maxBytes = 16 << 10
@@ -31,6 +31,12 @@ struct RequestHead {
     var explicitHashKey = HeadRange.absent
     var amazonTarget = HeadRange.absent
     var idempotencyKey = HeadRange.absent
+    /// Of a browser's question whether a page may send something: `Access-Control-Request-…`.
+    var preflightMethod = HeadRange.absent
+    var preflightFields = HeadRange.absent
+    var asksForPrivateNetwork = false
+    /// `Prefer: wait` (RFC 7240).
+    var prefersWait = false
     var expectsContinue = false
     var wantsClose = false
     var wantsKeepAlive = false
@@ -145,6 +151,7 @@ private struct RequestHeadParser {
         case 4:
             if name.isSame(as: "POST") { return .post }
             return name.isSame(as: "HEAD") ? .head : .other
+        case 7: return name.isSame(as: "OPTIONS") ? .options : .other
         default: return .other
         }
     }
@@ -203,6 +210,7 @@ private struct RequestHeadParser {
                 // RFC 9110 section 10.1.1: not from an HTTP/1.0 client.
                 head.expectsContinue = !head.isVersion10
             }
+            if FieldBytes.equal(name, "prefer"), FieldBytes.list(value, names: "wait") { head.prefersWait = true }
         case 10 where FieldBytes.equal(name, "connection"):
             if FieldBytes.list(value, contains: "close") { head.wantsClose = true }
             if FieldBytes.list(value, contains: "keep-alive") { head.wantsKeepAlive = true }
@@ -222,6 +230,12 @@ private struct RequestHeadParser {
             head.isChunked = true
         case 19 where FieldBytes.equal(name, "x-explicit-hash-key"):
             try once(&head.explicitHashKey, range)
+        case 29 where FieldBytes.equal(name, "access-control-request-method"):
+            try once(&head.preflightMethod, range)
+        case 30 where FieldBytes.equal(name, "access-control-request-headers"):
+            try once(&head.preflightFields, range)
+        case 38 where FieldBytes.equal(name, "access-control-request-private-network"):
+            head.asksForPrivateNetwork = FieldBytes.equal(value, "true")
         default: break
         }
     }

@@ -43,6 +43,8 @@ struct QueryParameters {
     private(set) var region: String?
     private(set) var partitionKey: String?
     private(set) var explicitHashKey: String?
+    /// `partial`, unless it says no.
+    private(set) var wantsPartial = false
 
     init(_ query: UnsafeRawBufferPointer) throws(Refusal) {
         var start = 0
@@ -58,6 +60,8 @@ struct QueryParameters {
             switch name.count {
             case 6 where FieldBytes.equal(name, "region"):
                 if region == nil { region = try Self.text(value, "region") }
+            case 7 where FieldBytes.equal(name, "partial"):
+                wantsPartial = !FieldBytes.equal(value, "false") && !FieldBytes.equal(value, "0")
             case 13 where FieldBytes.equal(name, "partition_key"):
                 if partitionKey == nil { partitionKey = try Self.text(value, "partition_key") }
             case 17 where FieldBytes.equal(name, "explicit_hash_key"):

@@ -11,24 +11,6 @@ struct Envelope {
         let explicitHashKey: String
         var stream: String?
         var needsPartitionKey = false
-
-        static let put = Names(
-            data: "Data",
-            partitionKey: "PartitionKey",
-            explicitHashKey: "ExplicitHashKey",
-            needsPartitionKey: true
-        )
-        static let lambda = Names(
-            data: "event",
-            partitionKey: "partition_key",
-            explicitHashKey: "explicit_hash_key"
-        )
-        static let line = Names(
-            data: "event",
-            partitionKey: "partition_key",
-            explicitHashKey: "explicit_hash_key",
-            stream: "stream"
-        )
     }
 
     /// Where in the text the event is.
@@ -50,9 +32,9 @@ struct Envelope {
             if name.isString(names.data) {
                 data = value.range
             } else if name.isString(names.partitionKey) {
-                partitionKey = try EventBuilder.keyText(value)
+                partitionKey = try EventKey.text(value)
             } else if name.isString(names.explicitHashKey) {
-                explicitHashKey = try EventBuilder.keyText(value)
+                explicitHashKey = try EventKey.text(value)
             } else if name.isString("region") {
                 region = try Self.name(value, "region")
             } else if let known = names.stream, name.isString(known) {
@@ -68,7 +50,8 @@ struct Envelope {
         }
     }
 
-    private static func name(_ value: JSONView, _ member: String) throws(Refusal) -> String? {
+    /// The text of a member that names something; `nil` where it is empty or null.
+    static func name(_ value: JSONView, _ member: String) throws(Refusal) -> String? {
         if value.kind == .null { return nil }
         guard value.kind == .string, let text = value.scalarText else {
             throw Refusal(400, "malformed_request", "The member '\(member)' must be text.")

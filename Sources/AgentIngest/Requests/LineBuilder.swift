@@ -4,6 +4,13 @@ internal import AgentCore
 
 /// Makes an event of a line. Its data are a slice of the line.
 struct LineBuilder {
+    private static let members = Envelope.Names(
+        data: "event",
+        partitionKey: "partition_key",
+        explicitHashKey: "explicit_hash_key",
+        stream: "stream"
+    )
+
     let rules: RequestRules
 
     func event(_ line: [UInt8]) throws(Refusal) -> NewEvent {
@@ -18,7 +25,7 @@ struct LineBuilder {
                     "Column \(JSONFault.place(of: error.offset, in: bytes).column): \(error)."
                 )
             }
-            return try Envelope(view, .line, isStrict: true)
+            return try Envelope(view, Self.members, isStrict: true)
         }
         guard let data = envelope.data else {
             throw Refusal(400, "missing_member", "The line has no member 'event'.")
@@ -26,12 +33,13 @@ struct LineBuilder {
         guard let stream = envelope.stream ?? rules.defaultStream else {
             throw Refusal(400, "missing_member", "The line has no member 'stream', and there is no default stream.")
         }
-        let target = try rules.target(stream, envelope.region)
+        let region = envelope.region ?? (envelope.stream == nil ? rules.defaultRegion : nil)
+        let target = try rules.target(stream, region)
         let key = try line.withBytes { (bytes) throws(Refusal) -> EventKey in
-            try EventBuilder.key(
-                (envelope.partitionKey, envelope.explicitHashKey),
-                within: data,
-                of: bytes,
+            try EventKey(
+                partitionKey: envelope.partitionKey,
+                explicitHashKey: envelope.explicitHashKey,
+                orOf: JSONView(wellFormed: bytes, range: data),
                 target.partitionKeyPointer
             )
         }

@@ -13,6 +13,12 @@ struct LineSplitter {
 
     mutating func next() -> Range<Int>? {
         while at < text.count, let base = text.baseAddress {
+            if text[at] == 0x0a {
+                // Of empty lines there may be millions.
+                at += 1
+                number += 1
+                continue
+            }
             let start = at
             let feed = memchr(base + start, 0x0a, text.count - start)
             var end = feed.map { UnsafeRawPointer($0) - base } ?? text.count

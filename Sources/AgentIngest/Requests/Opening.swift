@@ -1,30 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import AgentCore
+internal import NIOCore
 
 /// What the first bytes of a request lead to.
 enum Opening {
+    // What is rare and large is boxed, so that a decision is small, and cheap to hand on.
     enum Decision {
-        case health
-        case readiness
+        case probe(Probe)
+        indirect case preflight(Preflight)
         /// Its body is wanted.
-        case plan(RequestPlan)
-        case refused(Refusal, ReplyShape)
+        case body(any RequestShape)
+        /// `shape`: the form in which it is said; `nil`: the usual one.
+        indirect case refused(Refusal, shape: (any RequestShape.Type)?)
     }
 
     /// The head is not complete.
     case incomplete
     case fault(HTTPFault)
-    case request(RequestHead, Decision)
+    case request(RequestHead, AllowedOrigin, Decision)
 
-    /// - Parameter isLocal: on the Unix socket.
-    init(_ bytes: UnsafeRawBufferPointer, isLocal: Bool, access: AccessRules, rules: RequestRules) {
+    init(
+        _ bytes: UnsafeRawBufferPointer,
+        access: AccessRules,
+        rules: RequestRules,
+        isLocal: Bool,
+        cameTo: () -> SocketAddress?
+    ) {
         do {
             guard let head = try RequestHead.parse(bytes) else {
                 self = .incomplete
                 return
             }
-            self = .request(head, Self.decide(head, bytes, isLocal, access, rules))
+            var origin = AllowedOrigin.none
+            let decision = Self.decide(head, bytes, &origin, access, rules, isLocal, cameTo)
+            self = .request(head, origin, decision)
         } catch {
             self = .fault(error)
         }
@@ -33,32 +43,33 @@ enum Opening {
     private static func decide(
         _ head: RequestHead,
         _ bytes: UnsafeRawBufferPointer,
-        _ isLocal: Bool,
+        _ origin: inout AllowedOrigin,
         _ access: AccessRules,
-        _ rules: RequestRules
+        _ rules: RequestRules,
+        _ isLocal: Bool,
+        _ cameTo: () -> SocketAddress?
     ) -> Decision {
-        var shape = ReplyShape.native
+        let request = RequestView(head: head, bytes: bytes)
+        var known: (any RequestShape.Type)?
         do throws(Refusal) {
-            try access.check(head, head: bytes, isLocal: isLocal)
-            let path = head.path.bytes(in: bytes)
-            if head.amazonTarget.isPresent, path.count <= 1 { throw .notAvailable("The Kinesis API (X-Amz-Target)") }
-            let route = try Route.find(head.method, path)
-            switch route {
-            case .health: return .health
-            case .readiness: return .readiness
-            case .events: shape = .native
-            case .put: shape = .put
-            case .lambda: shape = .lambda
+            origin = try access.origin(of: head, bytes)
+            try access.checkHost(of: head, bytes, isLocal: isLocal, cameTo: cameTo)
+            if origin != .none, let preflight = Preflight(head, bytes) { return .preflight(preflight) }
+            if let probe = try Probe(request) { return .probe(probe) }
+            if head.amazonTarget.isPresent, request.path.count <= 1 {
+                throw .notAvailable("The Kinesis API (X-Amz-Target)")
             }
-            let plan = try RequestPlan(head, route: route, head: bytes, rules: rules)
+            let (type, stream) = try RequestShapes.find(request)
+            known = type
+            let shape = try type.init(request, stream: stream, rules)
             if let length = head.contentLength {
-                if length > plan.bodyLimit { throw .bodyTooLarge(limit: plan.bodyLimit) }
+                if length > shape.bodyLimit { throw .bodyTooLarge(limit: shape.bodyLimit) }
             } else if !head.isChunked {
                 throw Refusal(411, "length_required", "Send Content-Length, or a chunked body.")
             }
-            return .plan(plan)
+            return .body(shape)
         } catch {
-            return .refused(error, shape)
+            return .refused(error, shape: known)
         }
     }
 }

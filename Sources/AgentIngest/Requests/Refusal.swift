@@ -13,13 +13,23 @@ struct Refusal: Error, Hashable {
     var retryAfter: Int?
     /// The methods that the path does take.
     var allow: String?
+    /// The codings in which a body may come, where it came in another one (RFC 9110 section 15.5.16).
+    var acceptEncoding: String?
 
-    init(_ status: Int, _ code: String, _ message: String, retryAfter: Int? = nil, allow: String? = nil) {
+    init(
+        _ status: Int,
+        _ code: String,
+        _ message: String,
+        retryAfter: Int? = nil,
+        allow: String? = nil,
+        acceptEncoding: String? = nil
+    ) {
         self.status = status
         self.code = code
         self.message = message
         self.retryAfter = retryAfter
         self.allow = allow
+        self.acceptEncoding = acceptEncoding
     }
 
     /// The same, with the line that it is about in its message.
@@ -41,11 +51,23 @@ extension Refusal {
         retryAfter: 1
     )
     static let slow = Refusal(408, "timeout", "The request did not arrive in time. Send it again.")
+    static let crowdedOut = Refusal(
+        408,
+        "timeout",
+        "The request came too slowly while others needed the memory (listen.memory). Send it again."
+    )
     static let empty = Refusal(400, "empty_body", "The body is empty. Send the event as the body.")
     static let tooManyEvents = Refusal(
         413,
         "too_many_events",
-        "The request has more events than listen.max_request_bytes allows at 64 bytes each. Send fewer at a time."
+        "The request has more events than listen.max_request_bytes allows at 256 bytes each. Send fewer at a time."
+    )
+
+    static let contentEncoding = Refusal(
+        415,
+        "content_encoding",
+        "Compressed bodies are not available yet in this version of the agent. Send the body as it is.",
+        acceptEncoding: "identity"
     )
 
     static func notAvailable(_ what: String) -> Refusal {
@@ -66,22 +88,31 @@ extension Refusal {
     }
 
     /// - Parameter firstLine: the number of the line that `text` begins with.
-    init(_ fault: JSONFault, in text: UnsafeRawBufferPointer, firstLine: Int = 1) {
+    /// - Parameter isWholeBody: whether `text` should be one JSON text, and nothing else is in the body.
+    init(_ fault: JSONFault, in text: UnsafeRawBufferPointer, firstLine: Int = 1, isWholeBody: Bool = false) {
         let place = JSONFault.place(of: fault.offset, in: text)
+        let hint =
+            isWholeBody && fault.kind == .trailing
+            ? " Several events in one body are sent as application/x-ndjson." : ""
         self.init(
             400,
             "malformed_json",
-            "Line \(firstLine + place.line - 1), column \(place.column): \(fault.description). Nothing was kept."
+            "Line \(firstLine + place.line - 1), column \(place.column): \(fault.description). Nothing was kept.\(hint)"
         )
     }
 
-    init(_ refusal: StreamRefusal) { self.init(404, refusal.code, refusal.description) }
+    init(_ refusal: StreamRefusal) {
+        let status = if case .invalidRegion = refusal { 400 } else { 404 }
+        self.init(status, refusal.code, refusal.description)
+    }
 
     init(_ refusal: AppendRefusal) {
         let (status, retryAfter): (Int, Int?) =
             switch refusal {
-            case .queueFull, .destinationFull: (507, 1)
+            case .queueFull, .destinationFull, .lastTenth: (507, 1)
+            case .tooLarge: (413, nil)
             case .diskFull: (507, 10)
+            case .locked: (503, 2)
             case .stopping: (503, 5)
             case .tampered: (503, 10)
             case .unknown, .storage: (500, nil)

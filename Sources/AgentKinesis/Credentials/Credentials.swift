@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import AgentCore
+
 /// What a request is signed with. Printing it shows no secret.
 public struct Credentials: Equatable, Sendable {
     public let accessKeyID: String
@@ -50,7 +52,10 @@ public enum CredentialError: Error, Hashable, Sendable {
     /// The place is known, but this version cannot get credentials there.
     case notAvailableYet(source: String, feature: String)
     case unreadable(file: String, fault: String)
-    case expired(source: String)
+    /// Who should give them does not.
+    case refused(source: String, fault: String)
+    /// Nobody was asked yet.
+    case pending
 }
 
 extension CredentialError: CustomStringConvertible {
@@ -62,25 +67,52 @@ extension CredentialError: CustomStringConvertible {
         case .noSuchProfile: "no_such_profile"
         case .notAvailableYet: "credentials_not_available_yet"
         case .unreadable: "credentials_unreadable"
-        case .expired: "credentials_expired"
+        case .refused: "credentials_refused"
+        case .pending: "credentials_pending"
         }
     }
 
     public var description: String {
         switch self {
         case .notFound(let lookedAt):
-            "No AWS credentials. Looked at: \(lookedAt.joined(separator: "; ")). Set AWS_ACCESS_KEY_ID and"
-                + " AWS_SECRET_ACCESS_KEY for the agent, or write a profile."
+            "No AWS credentials. Looked at: \(lookedAt.joined(separator: "; "))."
         case .unusable(let source, let fault):
-            "The AWS credentials in \(source) cannot be used: \(fault). Correct them."
+            "The AWS credentials in \(source) cannot be used: \(fault)."
         case .noSuchProfile(let name, let files):
-            "The AWS profile '\(name)' is not in \(files.joined(separator: " or ")). Add it, or name another one."
+            "The AWS profile '\(name)' is not in \(files.joined(separator: " or "))."
         case .notAvailableYet(let source, let feature):
-            "\(source) asks for \(feature), which is not available yet. Give it an access key instead."
+            "\(source) asks for \(feature), which is not available yet."
         case .unreadable(let file, let fault):
-            "\(file) cannot be read: \(fault). Let the agent's user read it."
-        case .expired(let source):
-            "The AWS credentials in \(source) have expired. Renew them."
+            "\(file) cannot be read: \(fault)."
+        case .refused(let source, let fault):
+            "\(source) gives no AWS credentials: \(fault)."
+        case .pending:
+            "The AWS credentials are being got."
         }
+    }
+
+    /// Whether it says nothing of credentials that were got before: who gives them cannot just now.
+    var isPassing: Bool {
+        if case .refused = self { true } else { false }
+    }
+
+    /// What to do about it; what is changed in the files is seen within seconds.
+    var remedy: String {
+        switch self {
+        case .notFound:
+            "Give the agent credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile file. Events are kept."
+        case .unusable: "Correct these credentials. Events are kept until they work."
+        case .noSuchProfile:
+            "Add the profile with its credentials, or name another one (aws.profile, AWS_PROFILE). Events are kept."
+        case .notAvailableYet: "Give the agent credentials with an access key instead. Events are kept."
+        case .unreadable(let file, _): "Make \(file) a text file that the agent's user may read. Events are kept."
+        case .refused: "See that it answers, and what it needs. The agent goes on asking; events are kept."
+        case .pending: "None needed. Events are kept until then."
+        }
+    }
+
+    /// The request that cannot be made for want of them.
+    public var failure: SendFailure {
+        SendFailure(kind: .noCredentials, code: code, message: description, advice: remedy)
     }
 }

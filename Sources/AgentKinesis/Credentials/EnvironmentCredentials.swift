@@ -17,11 +17,13 @@ public struct Environment: Sendable {
         return value
     }
 
-    /// A file of the user's home; relative where there is none, and then not found.
-    func inHome(_ path: String) -> String { "\(self["HOME"] ?? "~")/\(path)" }
+    /// The file that a variable names, or the usual one; `nil` where that is in a home and there is none.
+    func file(_ variable: String, or usual: String) -> String? {
+        PathExpansion(environment: self).expand(self[variable] ?? usual)
+    }
 }
 
-/// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, read once: a process's environment does not change.
+/// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (once AWS_SECURITY_TOKEN), read once: a process's environment does not change.
 struct EnvironmentCredentials: CredentialSource {
     private static let source = "environment variables"
     private let found: Result<Credentials?, CredentialError>
@@ -31,8 +33,6 @@ struct EnvironmentCredentials: CredentialSource {
     }
 
     func credentials(now: WallTime) throws(CredentialError) -> Credentials? { try found.get() }
-
-    func invalidate(_: Credentials) {}
 
     var lookedAt: String { "\(Self.source) (AWS_ACCESS_KEY_ID is not set)" }
 
@@ -44,32 +44,10 @@ struct EnvironmentCredentials: CredentialSource {
         return Credentials(
             accessKeyID: trimmed(id),
             secretAccessKey: trimmed(secret),
-            sessionToken: trimmed(environment["AWS_SESSION_TOKEN"] ?? ""),
+            sessionToken: trimmed(environment["AWS_SECURITY_TOKEN"] ?? environment["AWS_SESSION_TOKEN"] ?? ""),
             source: source
         )
     }
-}
-
-/// Places that an environment names but this version cannot ask: they are told of rather than passed over.
-struct UnavailableCredentials: CredentialSource {
-    private let environment: Environment
-
-    init(environment: Environment) { self.environment = environment }
-
-    func credentials(now: WallTime) throws(CredentialError) -> Credentials? {
-        for (variable, feature) in [
-            ("AWS_WEB_IDENTITY_TOKEN_FILE", "a web identity"),
-            ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "the container's credentials"),
-            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "the container's credentials"),
-        ] where environment[variable] != nil {
-            throw .notAvailableYet(source: "The environment variable \(variable)", feature: feature)
-        }
-        return nil
-    }
-
-    func invalidate(_: Credentials) {}
-
-    var lookedAt: String { "the EC2 instance's role is not available yet" }
 }
 
 /// Without white space at both ends, as a line end that came along from a file.

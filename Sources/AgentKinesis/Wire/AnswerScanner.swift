@@ -14,7 +14,11 @@ struct AnswerScanner {
     private let bytes: UnsafeBufferPointer<UInt8>
     private(set) var at = 0
 
-    init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    init(_ bytes: UnsafeBufferPointer<UInt8>) {
+        self.bytes = bytes
+        // A byte order mark has no place in JSON, but says nothing either.
+        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { at = 3 }
+    }
 
     /// The next byte that is not white space; 0 at the end.
     @inline(__always)
@@ -75,12 +79,18 @@ struct AnswerScanner {
         }
     }
 
-    mutating func stringOrNull() throws(MalformedAnswer) -> Text? {
-        if peek() == UInt8(ascii: "n") {
-            try literal("null")
+    /// A string, or a number as it stands there; `nil` for anything else, which is skipped.
+    mutating func scalar() throws(MalformedAnswer) -> Text? {
+        switch peek() {
+        case UInt8(ascii: "\""): return try string()
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            let start = at
+            try skipNumber()
+            return Text(range: start..<at, isEscaped: false)
+        default:
+            try skipValue()
             return nil
         }
-        return try string()
     }
 
     mutating func skipValue(depth: Int = 0) throws(MalformedAnswer) {
@@ -114,16 +124,23 @@ struct AnswerScanner {
     }
 
     private mutating func skipNumber() throws(MalformedAnswer) {
-        var digits = 0
-        scan: while at < bytes.count {
-            switch bytes[at] {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digits &+= 1
-            case UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"): break
-            default: break scan
-            }
+        if at < bytes.count, bytes[at] == UInt8(ascii: "-") { at &+= 1 }
+        try skipDigits()
+        if at < bytes.count, bytes[at] == UInt8(ascii: ".") {
             at &+= 1
+            try skipDigits()
         }
-        if digits == 0 { throw malformed("a value was expected") }
+        if at < bytes.count, bytes[at] | 0x20 == UInt8(ascii: "e") {
+            at &+= 1
+            if at < bytes.count, bytes[at] == UInt8(ascii: "-") || bytes[at] == UInt8(ascii: "+") { at &+= 1 }
+            try skipDigits()
+        }
+    }
+
+    private mutating func skipDigits() throws(MalformedAnswer) {
+        let start = at
+        while at < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[at]) { at &+= 1 }
+        if at == start { throw malformed("a value was expected") }
     }
 
     private mutating func skipEscape() throws(MalformedAnswer) {

@@ -6,7 +6,7 @@ import AgentCore
 ///
 /// Kinesis names its error in the body's `__type`, with or without a `prefix#`, and often in the header
 /// `x-amzn-errortype`, with or without a `:link` behind it; the text is in `message` or `Message`. What stands between
-/// (load balancers, proxies, captive portals) answers with HTML, other JSON, or nothing.
+/// (load balancers, proxies, captive portals) answers with HTML, other JSON, or nothing, and without a request id.
 struct ErrorAnswer {
     /// The error's name; empty where none was given.
     let code: String
@@ -48,7 +48,9 @@ struct ErrorAnswer {
     }
 
     /// `ExpiredTokenException` of `com.amazon.coral.service#ExpiredTokenException:http://internal.amazon.com/`.
-    private static func name(in text: String) -> String {
+    ///
+    /// Empty where it is no name: so nothing else that a server writes gets anywhere as a code.
+    static func name(in text: String) -> String {
         let part = text.prefix { $0 != ":" }
         let name = part.lastIndex(of: "#").map { part[part.index(after: $0)...] } ?? part
         let isName = name.utf8.allSatisfy { byte in

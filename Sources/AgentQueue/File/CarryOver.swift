@@ -42,6 +42,20 @@ struct CarryOver: Hashable, Sendable {
     var left: Amount {
         Amount(count: max(0, expected.count - carried.count), bytes: max(0, expected.bytes - carried.bytes))
     }
+
+    /// Whose rows they are.
+    struct Table: Hashable {
+        let destination: DestinationID
+        let rows: Rows
+    }
+
+    var table: Table { Table(destination: destination, rows: rows) }
+
+    /// No more is to come than the totals say that there is, whatever number the file has for it.
+    mutating func limit(to amount: Amount) {
+        expected.count = min(expected.count, carried.count + max(0, amount.count))
+        expected.bytes = min(expected.bytes, carried.bytes + max(0, amount.bytes))
+    }
 }
 
 /// The table `carry_over`, which only a file has that took a damaged one's place.
@@ -111,23 +125,34 @@ extension WriteConnection {
 
 extension SQLiteConnection {
     /// In the order in which they are to be done: events first, and of these the short queues.
-    func carryOvers() throws(QueueError) -> [CarryOver] {
+    ///
+    /// - Parameter isDamaged: Whether entries that make no sense are left out; else there must be none.
+    func carryOvers(isDamaged: Bool = false) throws(QueueError) -> [CarryOver] {
         guard try integer("SELECT count(*) FROM sqlite_schema WHERE name = 'carry_over'") > 0 else { return [] }
         let rows = try SQLiteStatement(self, "SELECT * FROM carry_over ORDER BY kind, expected, destination, source")
         var result: [CarryOver] = []
         while try rows.step() {
+            guard let kind = CarryOver.Rows(rawValue: rows.integer(1)) else {
+                if isDamaged { continue }
+                let message = "an entry of carry_over is of no kind"
+                throw .damaged(operation: "check the numbers", message: message, code: SQLITE_CORRUPT)
+            }
+            func amount(_ column: Int32) -> CarryOver.Amount {
+                CarryOver.Amount(count: rows.count(column), bytes: rows.count(column + 1))
+            }
             result.append(
                 CarryOver(
                     destination: DestinationID(rows.integer(0)),
-                    rows: CarryOver.Rows(rawValue: rows.integer(1)) ?? .letters,
-                    source: rows.text(2),
-                    below: EventID(rows.integer(3)),
-                    expected: CarryOver.Amount(count: rows.integer(4), bytes: rows.integer(5)),
-                    carried: CarryOver.Amount(count: rows.integer(6), bytes: rows.integer(7)),
+                    rows: kind,
+                    // A name beside the queue; any other leads nowhere.
+                    source: rows.text(2).contains("/") ? "" : rows.text(2),
+                    below: EventID(max(1, rows.natural(3))),
+                    expected: amount(4),
+                    carried: amount(6),
                     place: CarryOver.Place(
-                        after: EventID(rows.integer(8)),
-                        resume: EventID(rows.integer(9)),
-                        down: EventID(rows.integer(10))
+                        after: EventID(rows.natural(8)),
+                        resume: EventID(rows.natural(9)),
+                        down: EventID(rows.natural(10))
                     )
                 )
             )
@@ -137,6 +162,7 @@ extension SQLiteConnection {
 }
 
 extension CarryOver.Amount {
+    mutating func add(_ other: Self) { self = self + other }
     static func + (a: Self, b: Self) -> Self { Self(count: a.count + b.count, bytes: a.bytes + b.bytes) }
     static func - (a: Self, b: Self) -> Self { Self(count: a.count - b.count, bytes: a.bytes - b.bytes) }
 }

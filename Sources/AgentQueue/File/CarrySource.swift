@@ -14,7 +14,20 @@ final class CarrySource {
     static let columns = "id, key, hash_key, accepted_ms, crc, data"
     static let letterColumns = columns + ", dead_ms, code, reason"
 
+    /// The damaged file, opened: for all its tables once, as opening it reads the names of all of them.
+    final class File {
+        let source: String
+        fileprivate let connection: SQLiteConnection
+
+        /// - Parameter folder: where the queue lies.
+        init(_ source: String, in folder: String, vfs: String?) throws(QueueError) {
+            self.source = source
+            connection = try SQLiteConnection.damaged("\(folder)/\(source)", vfs: vfs)
+        }
+    }
+
     let carryOver: CarryOver
+    let file: File
     private let up: SQLiteStatement
     private let down: SQLiteStatement
     /// The rows after which the statements stand; `nil` where they have to be put somewhere first.
@@ -26,18 +39,17 @@ final class CarrySource {
     /// What passing over a damaged place counts, in rows.
     private static let skipCost = 50
 
-    /// - Parameter folder: where the queue lies.
-    init(_ carryOver: CarryOver, in folder: String, vfs: String?) throws(QueueError) {
+    init(_ carryOver: CarryOver, in file: File) throws(QueueError) {
         self.carryOver = carryOver
-        let connection = try SQLiteConnection.damaged("\(folder)/\(carryOver.source)", vfs: vfs)
+        self.file = file
         let (columns, table, filter) =
             switch carryOver.rows {
             case .events: (Self.columns, Schema.eventTable(carryOver.destination), "")
             case .letters: (Self.letterColumns, "dead_letter", "AND destination = \(carryOver.destination.rawValue)")
             }
-        up = try SQLiteStatement(connection, "SELECT \(columns) FROM \(table) WHERE id > ?1 \(filter) ORDER BY id")
+        up = try SQLiteStatement(file.connection, "SELECT \(columns) FROM \(table) WHERE id > ?1 \(filter) ORDER BY id")
         down = try SQLiteStatement(
-            connection,
+            file.connection,
             "SELECT \(columns) FROM \(table) WHERE id < ?1 AND id > ?2 \(filter) ORDER BY id DESC"
         )
     }

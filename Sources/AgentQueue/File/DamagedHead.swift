@@ -13,9 +13,6 @@ struct DamagedHead {
     /// Of file and WAL together.
     let fileBytes: Int64
 
-    /// Above this, an id comes of damage: ids have to be exact in JSON.
-    private static let mostID = EventID(1 << 53)
-
     init(_ settings: QueueSettings) {
         fileBytes = ["", "-wal"].reduce(0) { $0 + (FileIdentity(settings.path + $1)?.size ?? 0) }
         guard FileIdentity(settings.path) != nil else { return }
@@ -23,13 +20,14 @@ struct DamagedHead {
         guard let source = try? SQLiteConnection.damaged(settings.path, vfs: settings.vfs) else { return }
         try? readTables(source)
         try? readAccounts(source)
-        nextID = (try? source.integer("SELECT next_id FROM agent")).flatMap { $0 > 0 ? EventID($0) : nil }
-        if let nextID, nextID > Self.mostID { self.nextID = nil }
-        carryOvers = (try? source.carryOvers()) ?? []
+        nextID = (try? source.integer("SELECT next_id FROM agent")).flatMap {
+            EventID.plausible.contains($0) ? EventID($0) : nil
+        }
+        carryOvers = (try? source.carryOvers(isDamaged: true)) ?? []
         for account in accounts {
             let table = Schema.eventTable(account.id)
             let last = EventID((try? source.integer("SELECT id FROM \(table) ORDER BY id DESC LIMIT 1")) ?? 0)
-            if last < Self.mostID { lastID = max(lastID, last) }
+            if EventID.plausible.contains(last.rawValue) { lastID = max(lastID, last) }
         }
     }
 
@@ -40,11 +38,14 @@ struct DamagedHead {
 
     private mutating func readAccounts(_ source: borrowing SQLiteConnection) throws(QueueError) {
         let rows = try SQLiteStatement(source, "SELECT id, account, region, name, paused FROM destination")
+        var known: Set<Destination> = []
         while try rows.step() {
-            var account = Ledger.Account(
-                id: DestinationID(rows.integer(0)),
-                destination: Destination(account: rows.text(1), region: rows.text(2), stream: rows.text(3))
-            )
+            let destination = Destination(account: rows.text(1), region: rows.text(2), stream: rows.text(3))
+            // No file has a number like that, nor two of one name: there would be no place for it in a new one.
+            guard DestinationID.plausible.contains(rows.integer(0)), known.insert(destination).inserted else {
+                continue
+            }
+            var account = Ledger.Account(id: DestinationID(rows.integer(0)), destination: destination)
             account.isPaused = rows.integer(4) != 0
             account.totals = (try? QueueTotals.read(account.id, from: source)) ?? QueueTotals()
             accounts.append(account)

@@ -3,59 +3,83 @@ import AgentCore
 import CSQLite
 
 /// The queued events of one destination, as the writer changes them.
+///
+/// Statements are prepared when they are first used: of most tables only two or three are, and each takes some KiB.
 final class EventTable {
-    private let insertOne: SQLiteStatement
-    private let insertSome: SQLiteStatement
-    private let ages: SQLiteStatement
-    private let deleteTaken: SQLiteStatement
-    private let deletePrefix: SQLiteStatement
-    private let lastStatement: SQLiteStatement
-    private let bury: SQLiteStatement
+    private enum Kind: Int, CaseIterable {
+        case insertOne, insertSome, ages, deleteTaken, deletePrefix, last, bury
+
+        func sql(_ id: DestinationID) -> String {
+            let name = Schema.eventTable(id)
+            switch self {
+            case .insertOne:
+                return "INSERT INTO \(name) VALUES (?, ?, ?, ?, ?, ?)"
+            case .insertSome:
+                // OR FAIL, as to undo only the statement would have to be prepared for; the whole transaction is undone.
+                let rows = repeatElement("(?, ?, ?, ?, ?, ?)", count: rowsPerInsert).joined(separator: ", ")
+                return "INSERT OR FAIL INTO \(name) VALUES \(rows)"
+            case .ages:
+                return "SELECT id, accepted_ms, \(Schema.rowBytes) FROM \(name) ORDER BY id"
+            case .deleteTaken:
+                return """
+                    DELETE FROM \(name)
+                    WHERE id BETWEEN ? AND ? AND \(TakenRows.function)(id, length(data), key, hash_key)
+                    """
+            case .deletePrefix:
+                return "DELETE FROM \(name) WHERE id <= ?"
+            case .last:
+                return "SELECT id FROM \(name) ORDER BY id DESC LIMIT 1"
+            case .bury:
+                return """
+                    INSERT OR REPLACE INTO dead_letter
+                        (id, destination, key, hash_key, accepted_ms, dead_ms, crc, code, reason, data)
+                    SELECT id, \(id.rawValue), ifnull(key, x''), ifnull(hash_key, x''), ifnull(accepted_ms, 0), ?2,
+                        ifnull(crc, -1), ?3, ?4, ifnull(data, x'') FROM \(name) WHERE id = ?1
+                    """
+            }
+        }
+    }
+
+    private final class Prepared {
+        let statement: SQLiteStatement
+        init(_ statement: consuming SQLiteStatement) { self.statement = statement }
+    }
+
+    private var prepared = [Prepared?](repeating: nil, count: Kind.allCases.count)
     private let id: DestinationID
     private let taken: TakenRows
     private let handle: OpaquePointer
 
-    /// - Parameter taken: What `connection` calls `taken()`.
-    init(_ connection: borrowing SQLiteConnection, _ taken: TakenRows, _ id: DestinationID) throws(QueueError) {
+    /// - Parameters:
+    ///   - connection: outlives it.
+    ///   - taken: What `connection` calls `taken()`.
+    init(_ connection: borrowing SQLiteConnection, _ taken: TakenRows, _ id: DestinationID) {
         self.id = id
         self.taken = taken
         handle = connection.handle
-        let name = Schema.eventTable(id)
-        insertOne = try SQLiteStatement(connection, "INSERT INTO \(name) VALUES (?, ?, ?, ?, ?, ?)")
-        // OR FAIL, as to undo only the statement would have to be prepared for; the whole transaction is undone.
-        let rows = repeatElement("(?, ?, ?, ?, ?, ?)", count: Self.rowsPerInsert).joined(separator: ", ")
-        insertSome = try SQLiteStatement(connection, "INSERT OR FAIL INTO \(name) VALUES \(rows)")
-        ages = try SQLiteStatement(
-            connection,
-            "SELECT id, accepted_ms, \(Schema.rowBytes) FROM \(name) ORDER BY id"
-        )
-        deleteTaken = try SQLiteStatement(
-            connection,
-            "DELETE FROM \(name) WHERE id BETWEEN ? AND ? AND \(TakenRows.function)(id, length(data), key, hash_key)"
-        )
-        deletePrefix = try SQLiteStatement(connection, "DELETE FROM \(name) WHERE id <= ?")
-        lastStatement = try SQLiteStatement(connection, "SELECT id FROM \(name) ORDER BY id DESC LIMIT 1")
-        bury = try SQLiteStatement(
-            connection,
-            """
-            INSERT OR REPLACE INTO dead_letter
-                (id, destination, key, hash_key, accepted_ms, dead_ms, crc, code, reason, data)
-            SELECT id, \(id.rawValue), ifnull(key, x''), ifnull(hash_key, x''), ifnull(accepted_ms, 0), ?2,
-                ifnull(crc, -1), ?3, ?4, ifnull(data, x'') FROM \(name) WHERE id = ?1
-            """
-        )
     }
 
-    /// Rows of one statement, which costs a fifth less a row than one for each.
-    private static let rowsPerInsert = 8
+    @inline(__always)
+    private func prepared(_ kind: Kind) throws(QueueError) -> Prepared {
+        if let known = prepared[kind.rawValue] { return known }
+        return try prepare(kind)
+    }
+
+    @inline(never)
+    private func prepare(_ kind: Kind) throws(QueueError) -> Prepared {
+        let new = Prepared(try SQLiteStatement(handle, kind.sql(id)))
+        prepared[kind.rawValue] = new
+        return new
+    }
 
     /// Inserts events with ids from `first` on.
     func insert(_ events: ArraySlice<NewEvent>, first: EventID, acceptedMS: Int64) throws(QueueError) {
         var rest = events
         var id = first.rawValue
         while !rest.isEmpty {
-            let count = rest.count >= Self.rowsPerInsert ? Self.rowsPerInsert : 1
-            try insert(rest.prefix(count), id: id, acceptedMS: acceptedMS, row: 0, of: count)
+            let count = rest.count >= rowsPerInsert ? rowsPerInsert : 1
+            let statement = try prepared(count == 1 ? .insertOne : .insertSome)
+            try insert(rest.prefix(count), by: statement, id: id, acceptedMS: acceptedMS, row: 0, of: count)
             rest = rest.dropFirst(count)
             id += Int64(count)
         }
@@ -64,12 +88,13 @@ final class EventTable {
     /// Binds row after row, each within the borrow of the bytes of those before it, and inserts them within all.
     private func insert(
         _ events: ArraySlice<NewEvent>,
+        by prepared: Prepared,
         id: Int64,
         acceptedMS: Int64,
         row: Int,
         of count: Int
     ) throws(QueueError) {
-        if row == count { return count == 1 ? try insertOne.run() : try insertSome.run() }
+        if row == count { return try prepared.statement.run() }
         let event = events[events.startIndex + row]
         var key = event.key.partitionKey
         var hashKey = event.key.explicitHashKey
@@ -77,25 +102,21 @@ final class EventTable {
             try hashKey.withBytes { (hashKey) throws(QueueError) in
                 try event.data.withUnsafeBytes { (data) throws(QueueError) in
                     let bytes = Row(key: key, hashKey: hashKey, data: data)
-                    if count == 1 {
-                        try insertOne.bind(bytes, crc: bytes.checksum, id: EventID(id), acceptedMS: acceptedMS)
-                    } else {
-                        let id = EventID(id + Int64(row))
-                        try insertSome.bind(bytes, crc: bytes.checksum, id: id, acceptedMS: acceptedMS, row: Int32(row))
-                    }
-                    try insert(events, id: id, acceptedMS: acceptedMS, row: row + 1, of: count)
+                    let stamp = Stamp(id: EventID(id + Int64(row)), destination: self.id, acceptedMS: acceptedMS)
+                    let crc = bytes.checksum(with: stamp)
+                    try prepared.statement.bind(bytes, crc: crc, stamp, row: Int32(row))
+                    try insert(events, by: prepared, id: id, acceptedMS: acceptedMS, row: row + 1, of: count)
                 }
             }
         }
     }
 
-    func insert(_ row: Row, id: EventID, acceptedMS: Int64) throws(QueueError) {
-        try insert(row, crc: row.checksum, id: id, acceptedMS: acceptedMS)
-    }
-
-    func insert(_ row: Row, crc: UInt32, id: EventID, acceptedMS: Int64) throws(QueueError) {
-        try insertOne.bind(row, crc: crc, id: id, acceptedMS: acceptedMS)
-        try insertOne.run()
+    /// - Parameter isWhole: Whether it is what was once stored: what is not is found when it is read again.
+    func insert(_ row: Row, isWhole: Bool, id: EventID, acceptedMS: Int64) throws(QueueError) {
+        let stamp = Stamp(id: id, destination: self.id, acceptedMS: acceptedMS)
+        let insert = try prepared(.insertOne)
+        try insert.statement.bind(row, crc: isWhole ? row.checksum(with: stamp) : Row.noChecksum, stamp)
+        try insert.statement.run()
     }
 
     // MARK: Removing
@@ -103,13 +124,15 @@ final class EventTable {
     /// Deletes those of `ids`, ascending, that are there: one statement for all that are close to each other.
     func remove(_ ids: [EventID]) throws(QueueError) -> RemovedRows {
         var removed = RemovedRows()
+        guard !ids.isEmpty else { return removed }
+        let delete = try prepared(.deleteTaken)
         var start = 0
         while start < ids.count {
             var end = start + 1
             while end < ids.count, ids[end].rawValue &- ids[end &- 1].rawValue <= Self.widestGap { end += 1 }
-            try deleteTaken.bind(1, ids[start])
-            try deleteTaken.bind(2, ids[end - 1])
-            removed.add(try taken.run(deleteTaken, ids[start..<end]))
+            try delete.statement.bind(1, ids[start])
+            try delete.statement.bind(2, ids[end - 1])
+            removed.add(try taken.run(delete.statement, ids[start..<end]))
             start = end
         }
         return removed
@@ -138,26 +161,30 @@ final class EventTable {
         throws(QueueError) -> RemovedRows
     {
         var removed = RemovedRows()
+        let ages = try prepared(.ages)
         do {
-            defer { ages.reset() }
-            while try ages.step() {
-                guard isWanted(ages.integer(1), removed.bytes) else { break }
-                removed.add(EventID(ages.integer(0)), bytes: ages.integer(2) + QueueTotals.eventOverhead)
+            defer { ages.statement.reset() }
+            while try ages.statement.step() {
+                guard isWanted(ages.statement.integer(1), removed.bytes) else { break }
+                let bytes = ages.statement.integer(2) + QueueTotals.eventOverhead
+                removed.add(EventID(ages.statement.integer(0)), bytes: bytes)
             }
         }
         guard removed.count > 0 else { return removed }
-        try deletePrefix.bind(1, removed.through)
-        try deletePrefix.run()
+        let delete = try prepared(.deletePrefix)
+        try delete.statement.bind(1, removed.through)
+        try delete.statement.run()
         return removed
     }
 
     /// Moves an event to the dead letters; whether it was there.
     func bury(_ letter: DeadLetter, deadMS: Int64) throws(QueueError) -> RemovedRows {
-        try bury.bind(1, letter.id)
-        try bury.bind(2, deadMS)
-        try bury.bind(3, letter.code)
-        try bury.bind(4, letter.reason)
-        try bury.run()
+        let bury = try prepared(.bury)
+        try bury.statement.bind(1, letter.id)
+        try bury.statement.bind(2, deadMS)
+        try bury.statement.bind(3, letter.code)
+        try bury.statement.bind(4, letter.reason)
+        try bury.statement.run()
         guard sqlite3_changes64(handle) > 0 else { return RemovedRows() }
         return try remove([letter.id])
     }
@@ -165,29 +192,32 @@ final class EventTable {
     // MARK: Ends
 
     func first() throws(QueueError) -> Ledger.Head? {
-        defer { ages.reset() }
-        guard try ages.step() else { return nil }
-        return Ledger.Head(id: EventID(ages.integer(0)), acceptedMS: ages.natural(1))
+        let ages = try prepared(.ages)
+        defer { ages.statement.reset() }
+        guard try ages.statement.step() else { return nil }
+        return Ledger.Head(id: EventID(ages.statement.integer(0)), acceptedMS: ages.statement.natural(1))
     }
 
     func last() throws(QueueError) -> EventID {
-        defer { lastStatement.reset() }
-        return try lastStatement.step() ? EventID(lastStatement.integer(0)) : .zero
+        let last = try prepared(.last)
+        defer { last.statement.reset() }
+        return try last.statement.step() ? EventID(last.statement.integer(0)) : .zero
     }
 }
+
+/// Rows of one statement, which costs a fifth less a row than one for each.
+private let rowsPerInsert = 8
 
 extension SQLiteStatement {
     /// Binds the columns of an event table, for the row of that number.
     @inline(__always)
-    fileprivate func bind(_ bytes: Row, crc: UInt32, id: EventID, acceptedMS: Int64, row: Int32 = 0)
-        throws(QueueError)
-    {
+    fileprivate func bind(_ bytes: Row, crc: Int64, _ stamp: Stamp, row: Int32 = 0) throws(QueueError) {
         let first = row * 6
-        try bind(first + 1, id)
+        try bind(first + 1, stamp.id)
         try bind(first + 2, inPlace: bytes.key)
         try bind(first + 3, inPlace: bytes.hashKey)
-        try bind(first + 4, acceptedMS)
-        try bind(first + 5, Int64(crc))
+        try bind(first + 4, stamp.acceptedMS)
+        try bind(first + 5, crc)
         try bind(first + 6, inPlace: bytes.data)
     }
 }
@@ -207,22 +237,5 @@ extension String {
             }
         }
         if let failure { throw failure }
-    }
-}
-
-/// What of an event is stored as bytes.
-struct Row {
-    let key: UnsafeRawBufferPointer
-    let hashKey: UnsafeRawBufferPointer
-    let data: UnsafeRawBufferPointer
-
-    var quotaBytes: Int64 { Int64(data.count + key.count + hashKey.count) + QueueTotals.eventOverhead }
-
-    var checksum: UInt32 {
-        var crc = CRC32C()
-        crc.update(key)
-        crc.update(hashKey)
-        crc.update(data)
-        return crc.value
     }
 }

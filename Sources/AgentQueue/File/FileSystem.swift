@@ -91,10 +91,28 @@ struct QueueLock: ~Copyable {
             throw .system(operation: "lock", path: path, errno: code)
         }
         self.descriptor = descriptor
+        mark(path)
+    }
+
+    /// What is in it, so that the files beside it can be told from those of others.
+    static let mark = "agentd queue lock\n"
+
+    /// Before the queue is made, so that a power cut leaves no torn queue without it. A lock that an older agent made is
+    /// empty.
+    private func mark(_ path: String) {
+        guard FileIdentity(path)?.size == 0 else { return }
+        let bytes = Array(Self.mark.utf8)
+        _ = pwrite(descriptor, bytes, bytes.count, 0)
+        _ = fsync(descriptor)
+        syncFolder(of: path)
     }
 
     // The file stays: removing it would let two agents lock two files of the same name.
-    deinit { close(descriptor) }
+    // Unlocked by name: a child that was forked off has the descriptor until it executes its program.
+    deinit {
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }
 
 /// Disk set aside, so that deletes and checkpoints have room when the disk is full.
@@ -141,4 +159,43 @@ struct DiskReserve {
         isHeld = false
         return unlink(path) == 0
     }
+}
+
+/// The programs that hold a lock on a database, for people; itself left out.
+func lockHolders(of path: String) -> String {
+    // SQLite's own locks are on the WAL's index, those of other programs on any of the three.
+    let files = ["", "-shm", "-wal"].compactMap { FileIdentity(path + $0)?.inode }
+    var holders: [String] = []
+    for line in readLines("/proc/locks") {
+        // "1: POSIX  ADVISORY  WRITE 1234 08:01:5678 0 EOF": <https://man7.org/linux/man-pages/man5/proc_locks.5.html>.
+        let fields = line.split(separator: " ").filter { $0 != "->" }
+        guard fields.count >= 6, let pid = Int32(fields[4]), pid > 0, pid != getpid(),
+            let inode = fields[5].split(separator: ":").last.flatMap({ UInt64($0) }), files.contains(inode)
+        else { continue }
+        let name = (readSmallFile("/proc/\(pid)/comm") ?? "").filter { $0.isASCII && !$0.isWhitespace && $0 >= "!" }
+        let holder = name.isEmpty ? "process \(pid)" : "\(name), process \(pid)"
+        if !holders.contains(holder) { holders.append(holder) }
+    }
+    return holders.isEmpty ? "which one cannot be told" : holders.prefix(3).joined(separator: "; ")
+}
+
+/// The lines of a file of /proc, which has no size.
+private func readLines(_ path: String) -> [Substring] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return [] }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    while bytes.count < 1 << 20 {
+        let count = read(descriptor, &buffer, buffer.count)
+        guard count > 0 else { break }
+        bytes += buffer.prefix(count)
+    }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+}
+
+/// The name of the user that the process runs as; its number where it has none.
+func userName() -> String {
+    guard let entry = getpwuid(geteuid()), let name = entry.pointee.pw_name else { return "\(geteuid())" }
+    return String(cString: name)
 }

@@ -30,7 +30,7 @@ struct OpenedFile {
             (file, ledger, isReserveSpent) = try Self.openPatiently(settings, clock: fresh)
         } catch {
             switch error {
-            case .damaged, .unreadable, .foreign: break
+            case .damaged, .unreadable: break
             default: throw error
             }
             let (outcome, tookReserve) = try Self.replace(settings, clock: fresh, because: error)
@@ -56,8 +56,12 @@ struct OpenedFile {
                 try inspect(settings.path)
                 return try openWithReserve(settings, clock: clock)
             } catch {
-                guard case .unreadable = error else { throw error }
-                sleep(1)
+                switch error {
+                case .unreadable: sleep(1)
+                // SQLite has waited a second for it.
+                case .busy: usleep(200_000)
+                default: throw error
+                }
             }
         }
         try inspect(settings.path)

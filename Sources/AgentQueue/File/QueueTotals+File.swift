@@ -11,10 +11,11 @@ extension QueueTotals {
     /// Reads ``columns``, the first of which is column `first` of the row.
     init(_ row: borrowing SQLiteStatement, from first: Int32) {
         self.init()
-        // What no queue can have counted is no count: it is found out by the others.
+        // What no queue can have counted is no count: it is found out by the others. Those of all destinations together
+        // have to fit into an integer.
         func count(_ column: Int32) -> Int64 {
             let value = row.integer(column)
-            return (0...1 << 53).contains(value) ? value : 0
+            return (0...1 << 48).contains(value) ? value : 0
         }
         accepted = count(first)
         delivered = count(first + 1)

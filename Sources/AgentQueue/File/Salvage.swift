@@ -106,6 +106,9 @@ enum Salvage {
             for index in pending.indices {
                 pending[index].expected = pending[index].left
                 pending[index].carried = CarryOver.Amount()
+                let others = pending[..<index].filter { $0.rows == pending[index].rows }
+                let amount = others.reduce(account.totals.amount(of: pending[index].rows)) { $0 - $1.expected }
+                pending[index].limit(to: amount)
             }
             for rows in [CarryOver.Rows.events, .letters] {
                 let elsewhere = pending.filter { $0.rows == rows }

@@ -2,11 +2,11 @@
 import AgentCore
 import CSQLite
 
-/// The layout of the file, version 1.
+/// The layout of the file, version 2: as version 1, but for what the checksums of new rows cover (Row.swift).
 enum Schema {
     /// "Agnt", in the header of the file, where file(1) and SQLite look for it.
     static let applicationID: Int64 = 0x4167_6e74
-    static let version: Int64 = 1
+    static let version: Int64 = 2
 
     /// Text is stored as bytes (BLOB) wherever its length counts for the quota, so that `length()` is in bytes and is
     /// answered from the row's header, without reading the value.
@@ -58,9 +58,15 @@ enum Schema {
         let tables = try connection.integer("SELECT count(*) FROM sqlite_schema")
         let application = try connection.integer("PRAGMA application_id")
         if tables > 0 || application != 0 {
-            guard application == applicationID else { throw .foreign(path: path) }
+            guard application == applicationID else {
+                // That it is ours has been told before; so this is what rotted.
+                let message = "its application id is \(application)"
+                throw .damaged(operation: "open \(path)", message: message, code: SQLITE_NOTADB)
+            }
             let found = try connection.integer("PRAGMA user_version")
             guard found <= version else { throw .newerSchema(path: path, found: found, known: version) }
+            // So that no older agent takes the new rows for damaged ones.
+            if found < version { try connection.execute("PRAGMA user_version = \(version)") }
             return
         }
         try connection.execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL")
@@ -74,5 +80,18 @@ enum Schema {
         try agent.bind(2, clock.uptimeNS)
         try agent.run()
         try connection.execute("COMMIT")
+    }
+}
+
+extension SQLiteConnection {
+    /// The names of the tables of events.
+    func eventTables() throws(QueueError) -> Set<String> {
+        let rows = try SQLiteStatement(
+            self,
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'event_[0-9]*'"
+        )
+        var names: Set<String> = []
+        while try rows.step() { names.insert(rows.text(0)) }
+        return names
     }
 }

@@ -16,8 +16,8 @@ final class WriteConnection {
     private let commitStatement: SQLiteStatement
     private let updateTotal: SQLiteStatement
     private let updateAgent: SQLiteStatement
-    private let taken: TakenRows
-    private var tables: [DestinationID: EventTable] = [:]
+    let taken: TakenRows
+    private var tables = TableCache<EventTable>(capacity: 1024)
     private var deadLetters: DeadLetterTable?
     private var isSyncing = true
 
@@ -63,6 +63,9 @@ final class WriteConnection {
         frames.deallocate()
     }
 
+    /// How long SQLite waits for other programs at a time.
+    private static let busyTimeoutMS: Int32 = 200
+
     private static func open(_ settings: QueueSettings, clock: AgentClock.Mark) throws(QueueError) -> SQLiteConnection {
         // SQLite makes its files with the umask's mode; WAL and index take the mode of the database.
         let isNew = FileIdentity(settings.path) == nil
@@ -72,7 +75,7 @@ final class WriteConnection {
             close(descriptor)
         }
         let connection = try SQLiteConnection(path: settings.path, flags: SQLITE_OPEN_READWRITE, vfs: settings.vfs)
-        sqlite3_busy_timeout(connection.handle, 200)
+        sqlite3_busy_timeout(connection.handle, 1000)
         // A WAL is never thrown away unread: after a failed commit the file is opened again to see what is in it.
         try connection.configure(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         try connection.configure(SQLITE_DBCONFIG_DEFENSIVE, 1)
@@ -82,10 +85,11 @@ final class WriteConnection {
             throw .storage(operation: "PRAGMA journal_mode = WAL", message: "it stays \(mode)", code: SQLITE_CANTOPEN)
         }
         let limit = settings.walFrames * 4096 * 2
+        // Six megabytes of pages: more were no faster, and events of 1 MiB fill whatever there is.
         try connection.execute(
             """
             PRAGMA synchronous = FULL; PRAGMA secure_delete = OFF; PRAGMA wal_autocheckpoint = 0;
-            PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000; PRAGMA journal_size_limit = \(limit);
+            PRAGMA temp_store = MEMORY; PRAGMA cache_size = -6000; PRAGMA journal_size_limit = \(limit);
             PRAGMA trusted_schema = OFF
             """
         )
@@ -93,6 +97,7 @@ final class WriteConnection {
         try connection.rewriteLog()
         try touch(connection, path: settings.path)
         if isNew { syncFolder(of: settings.path) }
+        sqlite3_busy_timeout(connection.handle, busyTimeoutMS)
         return connection
     }
 
@@ -130,13 +135,10 @@ final class WriteConnection {
 
     /// Writes the totals that changed, and the agent's row, into the transaction.
     func write(_ ledger: inout Ledger, clock: AgentClock.Mark) throws(QueueError) {
-        for position in ledger.accounts.indices where ledger.accounts[position].isTouched {
-            let account = ledger.accounts[position]
-            guard account.isStored else { continue }
+        try ledger.writeTouched { (account) throws(QueueError) in
             try updateTotal.bind(1, account.id.rawValue)
             try account.totals.bind(to: updateTotal, from: 2)
             try updateTotal.run()
-            ledger.written(at: position)
         }
         try updateAgent.bind(1, ledger.nextID)
         try updateAgent.bind(2, ledger.serial)
@@ -150,12 +152,10 @@ final class WriteConnection {
 
     // MARK: Tables
 
-    func table(_ id: DestinationID) throws(QueueError) -> EventTable {
-        if let table = tables[id] { return table }
-        // Statements are kept for the destinations in use; 32 of them take about half a megabyte.
-        if tables.count >= 32 { tables.removeAll(keepingCapacity: true) }
-        let table = try EventTable(connection, taken, id)
-        tables[id] = table
+    func table(_ id: DestinationID) -> EventTable {
+        if let table = tables.known(id) { return table }
+        let table = EventTable(connection, taken, id)
+        tables.add(id, table)
         return table
     }
 
@@ -183,67 +183,6 @@ final class WriteConnection {
         try connection.execute("UPDATE destination SET paused = \(isPaused ? 1 : 0) WHERE id = \(id.rawValue)")
     }
 
-    // MARK: What the file holds
-
-    func clockMark() throws(QueueError) -> AgentClock.Mark {
-        let row = try SQLiteStatement(
-            connection,
-            "SELECT clock_ms, wall_ms, wall_trusted, boot, uptime_ns FROM agent WHERE id = 1"
-        )
-        guard try row.step() else { throw missing("agent") }
-        return AgentClock.Mark(
-            agentMS: row.natural(0),
-            wallMS: row.natural(1),
-            isWallTrusted: row.integer(2) != 0,
-            boot: row.text(3),
-            uptimeNS: row.natural(4)
-        )
-    }
-
-    /// Reads totals and the first and last event of each destination: no more for a long queue than for a short one.
-    func ledger() throws(QueueError) -> Ledger {
-        var ledger = Ledger()
-        let agent = try SQLiteStatement(connection, "SELECT next_id, serial FROM agent WHERE id = 1")
-        guard try agent.step() else { throw missing("agent") }
-        ledger.nextID = EventID(agent.natural(0))
-        ledger.serial = agent.natural(1)
-        let fileBytes = try pages() * 4096
-        let carryOvers = try connection.carryOvers()
-        let rows = try SQLiteStatement(
-            connection,
-            """
-            SELECT id, account, region, name, paused, \(QueueTotals.columns)
-            FROM destination JOIN total ON total.destination = destination.id ORDER BY id
-            """
-        )
-        while try rows.step() {
-            let id = DestinationID(rows.integer(0))
-            var account = Ledger.Account(
-                id: id,
-                destination: Destination(account: rows.text(1), region: rows.text(2), stream: rows.text(3)),
-                isStored: true,
-                isPaused: rows.integer(4) != 0
-            )
-            account.totals = QueueTotals(rows, from: 5)
-            let table = try EventTable(connection, taken, id)
-            account.head = try table.first()
-            account.last = try table.last()
-            let isWhole = !carryOvers.contains { $0.destination == id }
-            if isWhole, let fault = ledger.fault(of: account, fileBytes: fileBytes) {
-                throw damaged("check the totals", fault)
-            }
-            ledger.add(account)
-        }
-        for carryOver in carryOvers { ledger.add(carryOver) }
-        return ledger
-    }
-
-    private func missing(_ table: String) -> QueueError { damaged("read table \(table)", "its row is gone") }
-
-    private func damaged(_ operation: String, _ message: String) -> QueueError {
-        .damaged(operation: operation, message: message, code: SQLITE_CORRUPT)
-    }
-
     // MARK: Upkeep
 
     /// Whether database and WAL are still the files that were opened.
@@ -256,9 +195,13 @@ final class WriteConnection {
 
     /// Moves the WAL into the database, and lets the next commit start it anew.
     ///
-    /// - Parameter mode: `SQLITE_CHECKPOINT_RESTART` or `SQLITE_CHECKPOINT_TRUNCATE`.
-    /// - Returns: `false` where a reader held it up for longer than the busy timeout.
-    func checkpoint(_ mode: Int32) throws(QueueError) -> Bool {
+    /// - Parameters:
+    ///   - mode: `SQLITE_CHECKPOINT_RESTART` or `SQLITE_CHECKPOINT_TRUNCATE`.
+    ///   - waits: Whether readers are waited for, up to the busy timeout.
+    /// - Returns: `false` where a reader held it up.
+    func checkpoint(_ mode: Int32, waits: Bool = true) throws(QueueError) -> Bool {
+        if !waits { sqlite3_busy_timeout(connection.handle, 0) }
+        defer { if !waits { sqlite3_busy_timeout(connection.handle, Self.busyTimeoutMS) } }
         var frames: Int32 = 0
         var moved: Int32 = 0
         errno = 0

@@ -47,4 +47,17 @@ public struct QueueTotals: Hashable, Sendable {
         a.deadEvents += b.deadEvents
         a.deadBytes += b.deadBytes
     }
+    static func -= (a: inout QueueTotals, b: QueueTotals) {
+        a.accepted -= b.accepted
+        a.delivered -= b.delivered
+        a.deadLettered -= b.deadLettered
+        a.expired -= b.expired
+        a.evicted -= b.evicted
+        a.lost -= b.lost
+        a.refused -= b.refused
+        a.queuedEvents -= b.queuedEvents
+        a.queuedBytes -= b.queuedBytes
+        a.deadEvents -= b.deadEvents
+        a.deadBytes -= b.deadBytes
+    }
 }

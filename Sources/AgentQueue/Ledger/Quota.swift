@@ -3,9 +3,12 @@ import AgentCore
 
 /// What of a request goes to one destination.
 struct Charge: Sendable {
-    var position: Int
-    var events: Int
-    var bytes: Int64
+    let position: Int
+    var events = 0
+    var bytes: Int64 = 0
+    /// Where in the request its first and its last event are, counted from 0.
+    let first: Int
+    var last: Int
 }
 
 /// Whether there is room for a request, and whose events make room for it.
@@ -17,20 +20,41 @@ struct Quota: Sendable {
     var tenth: Int64 { maxBytes / 10 }
 
     func refusal(of charges: [Charge], in ledger: Ledger) -> AppendRefusal? {
+        let refusal = refusal(of: charges, in: ledger, used: ledger.queuedBytes) { $0.totals.queuedBytes }
+        guard refusal != nil else { return nil }
+        // What is refused by an empty queue too need not come again.
+        let everywhere = self.refusal(of: charges, in: ledger, used: 0) { _ in 0 }
+        let sum = charges.reduce(0) { $0 + $1.bytes }
+        switch everywhere {
+        case .queueFull(_, let limit): return .tooLarge(bytes: sum, limitBytes: limit)
+        case .lastTenth(_, _, let limit): return .tooLarge(bytes: sum, limitBytes: limit - tenth)
+        case .destinationFull(let id, _, let limit):
+            let bytes = charges.first { ledger.accounts[$0.position].id == id }?.bytes
+            return .tooLarge(bytes: bytes ?? sum, limitBytes: limit)
+        default: return refusal
+        }
+    }
+
+    private func refusal(
+        of charges: [Charge],
+        in ledger: Ledger,
+        used: Int64,
+        by usage: (Ledger.Account) -> Int64
+    ) -> AppendRefusal? {
         var sum: Int64 = 0
         for charge in charges { sum += charge.bytes }
-        if ledger.queuedBytes + sum > maxBytes {
-            return .queueFull(usedBytes: ledger.queuedBytes, limitBytes: maxBytes)
-        }
-        let isInLastTenth = ledger.queuedBytes + sum > maxBytes - tenth
+        if used + sum > maxBytes { return .queueFull(usedBytes: used, limitBytes: maxBytes) }
+        let isInLastTenth = used + sum > maxBytes - tenth
         for charge in charges {
-            let account = ledger.accounts[charge.position]
-            let used = account.totals.queuedBytes
-            if account.maxBytes > 0, used + charge.bytes > account.maxBytes {
-                return .destinationFull(account.id, usedBytes: used, limitBytes: account.maxBytes)
+            let limit = ledger.accounts[charge.position].maxBytes
+            guard limit > 0 || isInLastTenth else { continue }
+            let held = usage(ledger.accounts[charge.position])
+            if limit > 0, held + charge.bytes > limit {
+                let id = ledger.accounts[charge.position].id
+                return .destinationFull(id, usedBytes: held, limitBytes: limit)
             }
-            if isInLastTenth, used + charge.bytes > tenth {
-                return .destinationFull(account.id, usedBytes: used, limitBytes: maxBytes - tenth)
+            if isInLastTenth, held + charge.bytes > tenth {
+                return .lastTenth(ledger.accounts[charge.position].id, usedBytes: used, limitBytes: maxBytes)
             }
         }
         return nil
@@ -39,43 +63,36 @@ struct Quota: Sendable {
     /// Whose oldest events make room, and how many bytes of them at least; `nil`: none could.
     ///
     /// That is the destination that is over its share, else the one with the oldest event of all.
-    func victim(for charges: [Charge], refusedBy refusal: AppendRefusal, in ledger: Ledger) -> (Int, Int64)? {
+    func victim(for charges: [Charge], refusedBy refusal: AppendRefusal, in ledger: inout Ledger) -> (Int, Int64)? {
         let sum = charges.reduce(0) { $0 + $1.bytes }
-        guard sum <= maxBytes else { return nil }
         switch refusal {
-        case .destinationFull(let id, _, _):
-            guard let charge = charges.first(where: { ledger.accounts[$0.position].id == id }) else { return nil }
-            let account = ledger.accounts[charge.position]
-            let used = account.totals.queuedBytes
-            if account.maxBytes > 0, used + charge.bytes > account.maxBytes {
-                guard charge.bytes <= account.maxBytes else { return nil }
-                return (charge.position, used + charge.bytes - account.maxBytes)
-            }
+        case .destinationFull(let id, let used, let limit):
+            guard let charge = charge(to: id, of: charges, in: ledger) else { return nil }
+            return (charge.position, used + charge.bytes - limit)
+        case .lastTenth(let id, _, _):
+            guard let charge = charge(to: id, of: charges, in: ledger) else { return nil }
+            let used = ledger.accounts[charge.position].totals.queuedBytes
             let over = min(ledger.queuedBytes + sum - (maxBytes - tenth), used + charge.bytes - tenth)
-            if account.head != nil { return (charge.position, over) }
-            return oldest(in: ledger).map { ($0, over) }
+            if ledger.accounts[charge.position].head != nil { return (charge.position, over) }
+            return ledger.oldest().map { ($0, over) }
         case .queueFull:
             let need = ledger.queuedBytes + sum - maxBytes
-            return (overShare(in: ledger) ?? oldest(in: ledger)).map { ($0, need) }
-        case .diskFull, .stopping, .tampered, .unknown, .storage:
+            return (overShare(in: ledger) ?? ledger.oldest()).map { ($0, need) }
+        case .tooLarge, .diskFull, .locked, .stopping, .tampered, .unknown, .storage:
             return nil
         }
     }
 
-    private func overShare(in ledger: Ledger) -> Int? {
-        ledger.accounts.indices
-            .filter { ledger.accounts[$0].excess > 0 }
-            .max { ledger.accounts[$0].excess < ledger.accounts[$1].excess }
+    private func charge(to id: DestinationID, of charges: [Charge], in ledger: Ledger) -> Charge? {
+        charges.first { ledger.accounts[$0.position].id == id }
     }
 
-    private func oldest(in ledger: Ledger) -> Int? {
-        ledger.accounts.indices
-            .filter { ledger.accounts[$0].head != nil }
-            .min { (ledger.accounts[$0].head?.id ?? .zero) < (ledger.accounts[$1].head?.id ?? .zero) }
+    private func overShare(in ledger: Ledger) -> Int? {
+        ledger.overShare.max { ledger.accounts[$0].excess < ledger.accounts[$1].excess }
     }
 }
 
 extension Ledger.Account {
     /// Bytes above its own share.
-    fileprivate var excess: Int64 { maxBytes > 0 ? totals.queuedBytes - maxBytes : 0 }
+    var excess: Int64 { maxBytes > 0 ? totals.queuedBytes - maxBytes : 0 }
 }

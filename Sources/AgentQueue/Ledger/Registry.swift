@@ -23,6 +23,7 @@ final class Registry: Sendable {
     /// Enters the destinations of a file.
     func adopt(_ ledger: Ledger) {
         state.withLock { state in
+            // The ledger has plausible numbers only.
             for account in ledger.accounts where state.entries[account.id] == nil {
                 state.ids[account.destination] = account.id
                 state.entries[account.id] = Entry(destination: account.destination)

@@ -46,7 +46,8 @@ struct Loading {
             return false
         }
         let id = EventID(rows.integer(0))
-        if rows.holds(row.checksum, in: 4) {
+        let stamp = Stamp(id: id, destination: request.destination, acceptedMS: rows.integer(3))
+        if row.isWhole(stamp, rows, column: 4) {
             events.append(StoredEvent(row, id: id, acceptedMS: rows.natural(3)))
             bytes += size
         } else {

@@ -17,7 +17,7 @@ final class ReadConnection {
     private let end: SQLiteStatement
     private let nextID: SQLiteStatement
     private let isKnown: SQLiteStatement
-    private var tables: [DestinationID: Table] = [:]
+    private var tables = TableCache<Table>(capacity: 1024)
 
     private final class Table {
         let rows: SQLiteStatement
@@ -58,13 +58,12 @@ final class ReadConnection {
 
     /// `nil` while the destination has no table.
     private func table(_ id: DestinationID) throws(QueueError) -> Table? {
-        if let table = tables[id] { return table }
+        if let table = tables.known(id) { return table }
         try isKnown.bind(1, id.rawValue)
         defer { isKnown.reset() }
         guard try isKnown.step() else { return nil }
-        if tables.count >= 64 { tables.removeAll(keepingCapacity: true) }
         let table = try Table(connection, id)
-        tables[id] = table
+        tables.add(id, table)
         return table
     }
 
@@ -99,7 +98,7 @@ final class ReadConnection {
     private func scan(_ table: Table, after: EventID, _ filter: LaneFilter, _ result: inout Loading)
         throws(QueueError) -> EventID?
     {
-        try table.rows.bind(1, after.rawValue + 1)
+        try table.rows.bind(1, after.successor)
         defer { table.rows.reset() }
         var through = after
         var looked = 0
@@ -136,7 +135,7 @@ final class ReadConnection {
         )
         try statement.bind(1, after)
         try statement.bind(2, destination?.rawValue ?? 0)
-        try statement.bind(3, Int64(limit))
+        try statement.bind(3, Int64(max(0, limit)))
         var letters: [StoredDeadLetter] = []
         var bytes: Int64 = 0
         while bytes < Self.bytesPerPage, try statement.step() {
@@ -153,5 +152,35 @@ final class ReadConnection {
             )
         }
         return letters
+    }
+    func deadLetterIDs(of destination: DestinationID) throws(QueueError) -> [EventID] {
+        let statement = try SQLiteStatement(
+            connection,
+            "SELECT id FROM dead_letter WHERE destination = \(destination.rawValue) ORDER BY id"
+        )
+        var ids: [EventID] = []
+        while try statement.step() { ids.append(EventID(statement.integer(0))) }
+        return ids
+    }
+
+    func count(_ letters: DeadLetterSelection) throws(QueueError) -> Requeued {
+        let sums = "SELECT count(*), ifnull(sum(length(data)), 0) FROM dead_letter WHERE"
+        switch letters {
+        case .all(let destination):
+            let row = try SQLiteStatement(connection, "\(sums) destination = \(destination.rawValue)")
+            _ = try row.step()
+            return Requeued(events: Int(row.integer(0)), bytes: row.integer(1))
+        case .these(let ids):
+            let row = try SQLiteStatement(connection, "\(sums) id = ?")
+            var found = Requeued()
+            for id in Set(ids) {
+                try row.bind(1, id)
+                defer { row.reset() }
+                _ = try row.step()
+                found.events += Int(row.integer(0))
+                found.bytes += row.integer(1)
+            }
+            return found
+        }
     }
 }

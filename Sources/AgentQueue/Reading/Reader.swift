@@ -6,7 +6,7 @@ import Synchronization
 /// Reads the file, beside the writer.
 // SAFETY: `connection`, `metDamage` and `failed` are touched on `queue` only.
 final class Reader: @unchecked Sendable {
-    private let queue = DispatchQueue(label: "agentd.queue.reader", qos: .userInitiated)
+    private let queue = DispatchQueue(label: "agentd.queue.reader")
     private var connection: ReadConnection?
     private var metDamage: (@Sendable (QueueError, _ opening: Int) -> Void)?
     private var couldRead: (@Sendable (DestinationID, QueueError?) -> Void)?

@@ -23,8 +23,14 @@ private func failure(_ result: Int32, _ operation: String, _ handle: OpaquePoint
     return switch result & 0xff {
     case SQLITE_FULL: .full(operation: operation, message: message, code: code)
     case SQLITE_CORRUPT, SQLITE_NOTADB: .damaged(operation: operation, message: message, code: code)
+    case SQLITE_BUSY: busy(handle)
     default: .storage(operation: operation, message: message, code: code)
     }
+}
+
+private func busy(_ handle: OpaquePointer?) -> QueueError {
+    let path = handle.flatMap { sqlite3_db_filename($0, "main") }.map { String(cString: $0) } ?? ""
+    return .busy(path: path, holder: lockHolders(of: path))
 }
 
 private func isReading(_ code: Int32) -> Bool {

@@ -9,21 +9,26 @@ struct SQLiteStatement: ~Copyable {
     private let connection: OpaquePointer
 
     init(_ connection: borrowing SQLiteConnection, _ sql: String) throws(QueueError) {
+        try self.init(connection.handle, sql)
+    }
+
+    /// - Parameter connection: An open one.
+    init(_ connection: OpaquePointer, _ sql: String) throws(QueueError) {
         var prepared: OpaquePointer?
         let result = sqlite3_prepare_v3(
-            connection.handle,
+            connection,
             sql,
             -1,
             UInt32(SQLITE_PREPARE_PERSISTENT),
             &prepared,
             nil
         )
-        try check(result, sql, connection.handle)
+        try check(result, sql, connection)
         guard let prepared else {
             throw .storage(operation: sql, message: "the statement is empty", code: SQLITE_MISUSE)
         }
         self.handle = prepared
-        self.connection = connection.handle
+        self.connection = connection
     }
 
     deinit { sqlite3_finalize(handle) }
@@ -101,13 +106,10 @@ struct SQLiteStatement: ~Copyable {
     @inline(__always)
     func natural(_ column: Int32) -> Int64 { min(max(0, integer(column)), 1 << 60) }
 
-    /// Whether a column has just this checksum. That of nothing is 0, which is also what NULL reads as: a row of NULLs,
-    /// as a damaged page may show one, has no checksum.
-    @inline(__always)
-    func holds(_ checksum: UInt32, in column: Int32) -> Bool {
-        guard integer(column) == Int64(checksum) else { return false }
-        return checksum != 0 || sqlite3_column_type(handle, column) != SQLITE_NULL
-    }
+    /// 0...2⁴⁸, whatever the file says: sums over all destinations fit into an integer.
+    func count(_ column: Int32) -> Int64 { min(max(0, integer(column)), 1 << 48) }
+
+    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
 
     @inline(__always)
     func bytes(_ column: Int32) -> UnsafeRawBufferPointer {

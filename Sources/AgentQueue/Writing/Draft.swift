@@ -5,9 +5,10 @@ import AgentCore
 struct Draft {
     private(set) var commit = Commit()
     private(set) var answers = Answers()
-    private var replies: [(order: Order, count: Int)] = []
+    private var replies: [(order: Order, outcome: Order.Outcome)] = []
     /// Events by destination, as they were appended.
     private var appended: [(position: Int, id: DestinationID, events: [StoredEvent])] = []
+    private var places: [Int: Int] = [:]
     /// Whether it writes anything but counts.
     private(set) var changesFile = false
 
@@ -16,16 +17,37 @@ struct Draft {
     }
 
     mutating func append(_ event: StoredEvent, to id: DestinationID, at position: Int) {
+        appended[place(of: position, id)].events.append(event)
+    }
+
+    /// Events of one destination with ids from `first` on.
+    mutating func append(
+        _ events: ArraySlice<NewEvent>,
+        first: EventID,
+        acceptedMS: Int64,
+        to id: DestinationID,
+        at position: Int
+    ) {
+        let place = place(of: position, id)
+        var next = first.rawValue
+        for event in events {
+            appended[place].events.append(
+                StoredEvent(id: EventID(next), key: event.key, acceptedMS: acceptedMS, data: event.data)
+            )
+            next += 1
+        }
+    }
+
+    /// Where the events of a destination are gathered.
+    private mutating func place(of position: Int, _ id: DestinationID) -> Int {
         changesFile = true
         // Looked at in place: a copy of the element would make the array of events be copied.
         let last = appended.count - 1
-        if last >= 0, appended[last].position == position {
-            appended[last].events.append(event)
-        } else if let known = appended.indices.first(where: { appended[$0].position == position }) {
-            appended[known].events.append(event)
-        } else {
-            appended.append((position, id, [event]))
-        }
+        if last >= 0, appended[last].position == position { return last }
+        if last >= 0, let known = places[position] { return known }
+        places[position] = appended.count
+        appended.append((position, id, []))
+        return appended.count - 1
     }
 
     mutating func store(_ request: AppendRequest, first: EventID) {
@@ -59,20 +81,18 @@ struct Draft {
         commit.deadLettered.append(letter)
     }
 
-    mutating func remove(_ rows: RemovedRows, of id: DestinationID, cause: Commit.RemovalCause) {
+    mutating func remove(_ rows: RemovedRows, of id: DestinationID, at position: Int, cause: Commit.RemovalCause) {
         guard rows.count > 0 else { return }
         changesFile = true
         commit.removed.append(
             Commit.Removal(destination: id, through: rows.through, count: rows.count, cause: cause)
         )
-        for index in appended.indices where appended[index].id == id {
-            appended[index].events.removeAll { $0.id <= rows.through }
-        }
+        if let place = places[position] { appended[place].events.removeAll { $0.id <= rows.through } }
     }
 
-    mutating func reply(to order: Order, count: Int) {
+    mutating func reply(to order: Order, _ outcome: Order.Outcome) {
         changesFile = true
-        replies.append((order, count))
+        replies.append((order, outcome))
     }
 
     /// Call once, when all is in.
@@ -81,6 +101,7 @@ struct Draft {
             entry.events.isEmpty ? nil : Commit.Appended(destination: entry.id, events: entry.events)
         }
         appended = []
+        places = [:]
     }
 
     /// Its senders have been answered otherwise.
@@ -90,7 +111,7 @@ struct Draft {
     }
 
     func sendReplies() {
-        for (order, count) in replies { order.reply(.success(count)) }
+        for (order, outcome) in replies { order.reply(.success(outcome)) }
     }
 }
 

@@ -5,14 +5,28 @@ import Synchronization
 /// What an operator asks of the queue. Each is done in one transaction.
 struct Order: Sendable {
     enum Action: Sendable {
-        case requeue([EventID])
+        /// As many of them as fit into a slice.
+        case requeue(ArraySlice<EventID>)
         case purge([EventID])
         case setPaused(Bool, DestinationID)
+
+        /// Whether it makes the queue longer.
+        var wantsRoom: Bool { if case .requeue = self { true } else { false } }
+    }
+
+    struct Outcome: Sendable {
+        /// Events that it touched.
+        var count = 0
+        var bytes: Int64 = 0
+        /// Ids that were looked at.
+        var looked = 0
+        /// Why it ended before the end of its slice.
+        var refusal: AppendRefusal?
     }
 
     let action: Action
-    /// Called on the writer's queue with the number of events that it touched.
-    let reply: @Sendable (Result<Int, QueueError>) -> Void
+    /// Called on the writer's queue.
+    let reply: @Sendable (Result<Outcome, QueueError>) -> Void
 }
 
 /// Work that waits for the writer.
@@ -23,6 +37,17 @@ struct Work: Sendable {
     var orders: [Order] = []
 
     var isEmpty: Bool { requests.isEmpty && settlements.isEmpty && letters.isEmpty && orders.isEmpty }
+
+    /// Whether any of it makes the queue longer.
+    var wantsRoom: Bool { !requests.isEmpty || orders.contains { $0.action.wantsRoom } }
+
+    /// Takes that out.
+    mutating func takeWhatWantsRoom() -> (requests: [AppendRequest], orders: [Order]) {
+        let taken = (requests, orders.filter(\.action.wantsRoom))
+        requests = []
+        orders.removeAll(where: \.action.wantsRoom)
+        return taken
+    }
 
     /// Whether it must be on the disk before anybody hears of it. A settlement that a power cut takes back only
     /// makes events be sent again, in their order.

@@ -9,7 +9,7 @@ extension Writer {
         if request.events.isEmpty { return draft.store(request, first: ledger.nextID) }
         charge(request)
         if let refusal = try makeRoom(&draft, file) {
-            for charge in charges { ledger.refused(charge.events, at: charge.position) }
+            turnAway(request, refusal)
             return draft.refuse(request, refusal)
         }
         let firstID = ledger.nextID
@@ -19,22 +19,18 @@ extension Writer {
             let run = rest.prefix { $0.destination == destination }
             let position = position(of: destination)
             try storedTable(position, file).insert(run, first: EventID(id), acceptedMS: now)
-            for event in run {
-                let stored = StoredEvent(id: EventID(id), key: event.key, acceptedMS: now, data: event.data)
-                draft.append(stored, to: destination, at: position)
-                id += 1
-            }
+            draft.append(run, first: EventID(id), acceptedMS: now, to: destination, at: position)
+            id += Int64(run.count)
             rest = rest[run.endIndex...]
         }
         ledger.nextID = EventID(id)
         for charge in charges {
-            let ends = charges.count == 1 ? (firstID, EventID(id - 1)) : ends(of: charge, in: request, from: firstID)
             ledger.appended(
                 charge.events,
                 bytes: charge.bytes,
                 to: charge.position,
-                head: Ledger.Head(id: ends.0, acceptedMS: now),
-                last: ends.1
+                head: Ledger.Head(id: EventID(firstID.rawValue + Int64(charge.first)), acceptedMS: now),
+                last: EventID(firstID.rawValue + Int64(charge.last))
             )
         }
         draft.store(request, first: firstID)
@@ -43,43 +39,55 @@ extension Writer {
     /// Sums a request up by destination.
     private func charge(_ request: AppendRequest) {
         charges.removeAll(keepingCapacity: true)
+        chargePlaces.removeAll(keepingCapacity: true)
         var rest = request.events[...]
         while let destination = rest.first?.destination {
             // As long as the destination stays the same, which most often is to the end.
             let run = rest.prefix { $0.destination == destination }
-            let position = position(of: destination)
-            let index = charges.firstIndex { $0.position == position } ?? charges.count
-            if index == charges.count { charges.append(Charge(position: position, events: 0, bytes: 0)) }
-            charges[index].events += run.count
-            charges[index].bytes += run.reduce(0) { $0 + $1.queueBytes }
+            let place = chargePlace(of: position(of: destination), first: run.startIndex)
+            charges[place].events += run.count
+            charges[place].bytes += run.reduce(0) { $0 + $1.queueBytes }
+            charges[place].last = run.endIndex - 1
             rest = rest[run.endIndex...]
         }
     }
 
-    private func ends(of charge: Charge, in request: AppendRequest, from first: EventID) -> (EventID, EventID) {
-        let id = ledger.accounts[charge.position].id
-        let offsets = request.events.indices.filter { request.events[$0].destination == id }
-        return (
-            EventID(first.rawValue + Int64(offsets.first ?? 0)), EventID(first.rawValue + Int64(offsets.last ?? 0))
-        )
+    private func chargePlace(of position: Int, first: Int) -> Int {
+        if charges.last?.position == position { return charges.count - 1 }
+        if !charges.isEmpty, let place = chargePlaces[position] { return place }
+        chargePlaces[position] = charges.count
+        charges.append(Charge(position: position, first: first, last: first))
+        return charges.count - 1
+    }
+
+    /// Counts the events of a request that is refused for good, and takes note of the limit that it met.
+    func turnAway(_ request: AppendRequest, _ refusal: AppendRefusal) {
+        noticeFull(refusal, bytes: request.queueBytes)
+        guard refusal.turnsAway(request) else { return }
+        var rest = request.events[...]
+        while let destination = rest.first?.destination {
+            let run = rest.prefix { $0.destination == destination }
+            ledger.refused(run.count, at: position(of: destination))
+            rest = rest[run.endIndex...]
+        }
     }
 
     /// Removes old events where that is allowed; `nil` when the charges fit.
     private func makeRoom(_ draft: inout Draft, _ file: WriteConnection) throws(QueueError) -> AppendRefusal? {
-        let quota = Quota(maxBytes: settings.maxBytes)
+        let quota = Quota(maxBytes: machine.settings.maxBytes)
         while let refusal = quota.refusal(of: charges, in: ledger) {
-            guard settings.whenFull == .dropOldest,
-                let (position, bytes) = quota.victim(for: charges, refusedBy: refusal, in: ledger)
+            guard machine.settings.whenFull == .dropOldest,
+                let (position, bytes) = quota.victim(for: charges, refusedBy: refusal, in: &ledger)
             else { return refusal }
             // Its oldest are still to come.
             guard ledger.accounts[position].heldBelow == .zero else { return refusal }
             let id = ledger.accounts[position].id
-            let table = try file.table(id)
+            let table = file.table(id)
             let rows = try table.removeOldest(freeing: bytes)
             guard rows.count > 0 else { return refusal }
             ledger.removed(rows, cause: .evicted, at: position)
             try updateHead(at: position, table, after: rows)
-            draft.remove(rows, of: id, cause: .evicted)
+            draft.remove(rows, of: id, at: position, cause: .evicted)
         }
         return nil
     }
@@ -100,7 +108,7 @@ extension Writer {
             try file.create(ledger.accounts[position].id, ledger.accounts[position].destination)
             ledger.stored(at: position)
         }
-        return try file.table(ledger.accounts[position].id)
+        return file.table(ledger.accounts[position].id)
     }
 
     /// Keeps the ledger's oldest event up to date after `rows` went.

@@ -12,14 +12,15 @@ extension Writer {
 
     /// Goes on with it after the work that waits.
     func planCarryingOver(afterMS delay: Int = 0) {
-        guard settings.carriesOver, !isCarryingPlanned, !isClosed, file != nil, let first = ledger.carryOvers.first
+        guard settings.carriesOver, !carrying.isPlanned, !machine.isClosed, file != nil,
+            let first = ledger.carryOvers.first
         else { return }
         // Who looks at a copy of the queue has no copy of the damaged file.
         guard !settings.isCopy || FileIdentity(asidePath(first)) != nil else { return }
-        isCarryingPlanned = true
+        carrying.isPlanned = true
         queue.asyncAfter(deadline: .now() + .milliseconds(delay)) { [weak self] in
             guard let self else { return }
-            self.isCarryingPlanned = false
+            self.carrying.isPlanned = false
             self.carryOver()
         }
     }
@@ -27,24 +28,23 @@ extension Writer {
     /// Carries one slice over. What fails is tried again by upkeep, or when the file was opened again.
     func carryOver() {
         dispatchPrecondition(condition: .onQueue(queue))
-        guard !isClosed, file != nil, let current = ledger.carryOvers.first else { return }
+        guard !machine.isClosed, file != nil, let current = ledger.carryOvers.first else { return }
         noticeCarrying(current)
         let serial = ledger.serial
-        var outcome = CarrySource.Outcome.end
-        var after = current
-        isCarrying = true
-        commit(Work(), synced: false) { (draft, file) throws(QueueError) in
-            (after, outcome) = try carryOver(current, file)
-            draft.touch()
-        }
-        isCarrying = false
+        carrying.slice = (after: current, outcome: .end)
+        machine.slice(.carry)
+        perform()
+        let (after, outcome) = carrying.slice ?? (current, .end)
+        carrying.slice = nil
         guard ledger.serial > serial, file != nil else { return planUpkeep() }
         switch outcome {
         case .more: planCarryingOver()
         case .later: planCarryingOver(afterMS: 1000)
         case .end:
-            carrySource = nil
-            unlink(asidePath(current) + "-shm")
+            if ledger.carryOvers.first?.source != current.source {
+                carrying.source = nil
+                unlink(asidePath(current) + "-shm")
+            }
             published.setHeld(ledger.held)
             releaseHeldBack()
             noticeCarried(after)
@@ -52,9 +52,21 @@ extension Writer {
         }
     }
 
+    func carrySlice(_ draft: inout Draft, _ file: WriteConnection) throws(QueueError) {
+        guard let current = ledger.carryOvers.first else { return }
+        carrying.slice = try carryOver(current, file)
+        draft.touch()
+    }
+
     private func carryOver(_ current: CarryOver, _ file: WriteConnection) throws(QueueError) -> (
         CarryOver, CarrySource.Outcome
     ) {
+        guard ledger.position(of: current.destination) != nil else {
+            // There is no such destination: the number rotted.
+            try file.remove(current)
+            ledger.dropCarryOver()
+            return (current, .end)
+        }
         var place = current.place
         var carried = current.carried
         var outcome = CarrySource.Outcome.end
@@ -68,7 +80,12 @@ extension Writer {
                 (rows) throws(QueueError) -> Int64 in
                 let row = Row(key: rows.bytes(1), hashKey: rows.bytes(2), data: rows.bytes(5))
                 // What fails its checksum would never be sent: it is among the lost.
-                guard rows.holds(row.checksum, in: 4) else { return row.quotaBytes }
+                let stamp = Stamp(
+                    id: EventID(rows.integer(0)),
+                    destination: current.destination,
+                    acceptedMS: rows.integer(3)
+                )
+                guard row.isWhole(stamp, rows, column: 4) else { return row.quotaBytes }
                 try insertion.take(row, rows, current.rows)
                 carried.count += Int64(file.lastChangeCount)
                 carried.bytes += Int64(file.lastChangeCount) * row.quotaBytes
@@ -100,19 +117,27 @@ extension Writer {
     }
 
     private func openSource(_ carryOver: CarryOver) -> Opened {
-        if let carrySource, carrySource.isOf(carryOver) { return .open(carrySource) }
+        if let source = carrying.source, source.isOf(carryOver) { return .open(source) }
         do throws(QueueError) {
-            let source = try CarrySource(carryOver, in: folder(of: settings.path), vfs: settings.vfs)
-            carrySource = source
-            carrying.failedOpenings = 0
+            let open = carrying.source?.file
+            carrying.source = nil
+            let file =
+                if let open, open.source == carryOver.source {
+                    open
+                } else {
+                    try CarrySource.File(carryOver.source, in: folder(of: settings.path), vfs: settings.vfs)
+                }
+            let source = try CarrySource(carryOver, in: file)
+            carrying.source = source
+            carrying.progress.failedOpenings = 0
             return .open(source)
         } catch {
             switch error {
             case .full: return .later
             case .storage, .unreadable:
                 guard FileIdentity(asidePath(carryOver)) != nil else { return .gone }
-                carrying.failedOpenings += 1
-                return carrying.failedOpenings < Self.mostOpenings ? .later : .gone
+                carrying.progress.failedOpenings += 1
+                return carrying.progress.failedOpenings < Self.mostOpenings ? .later : .gone
             default: return .gone
             }
         }
@@ -134,19 +159,19 @@ extension Writer {
                 settlements.append(settlement)
                 continue
             }
-            heldBack.settlements.append(Settlement(destination: settlement.destination, ids: held))
+            carrying.heldBack.settlements.append(Settlement(destination: settlement.destination, ids: held))
             let rest = settlement.ids.filter { $0 >= below }
             if !rest.isEmpty { settlements.append(Settlement(destination: settlement.destination, ids: rest)) }
         }
         work.settlements = settlements
-        heldBack.letters += work.letters.filter { $0.id < heldBelow($0.destination) }
+        carrying.heldBack.letters += work.letters.filter { $0.id < heldBelow($0.destination) }
         work.letters.removeAll { $0.id < heldBelow($0.destination) }
     }
 
     private func releaseHeldBack() {
         var work = Work()
-        swap(&work, &heldBack)
-        owed.append(work)
+        swap(&work, &carrying.heldBack)
+        machine.owe(work)
         // Those that still have to wait are held back again.
         payDebts()
     }
@@ -160,9 +185,9 @@ extension Writer {
     /// At the start of it, and then once a second.
     private func noticeCarrying(_ current: CarryOver) {
         let now = clocks.uptimeNS()
-        if carrying.source != current.source { carrying = CarryProgress(source: current.source) }
-        guard carrying.toldAt.map({ now - $0 >= 1_000_000_000 }) ?? true else { return }
-        carrying.toldAt = now
+        if carrying.progress.source != current.source { carrying.progress = CarryProgress(source: current.source) }
+        guard carrying.progress.toldAt.map({ now - $0 >= 1_000_000_000 }) ?? true else { return }
+        carrying.progress.toldAt = now
         let left = ledger.carryOvers.reduce(0) { $0 + $1.left.count }
         observer?.noticed(
             .carryingOver(aside: asidePath(current), left: left)
@@ -170,18 +195,29 @@ extension Writer {
     }
 
     private func noticeCarried(_ done: CarryOver) {
-        carrying.lost += done.left.count
-        carrying.carried += done.carried.count
+        carrying.progress.lost += done.left.count
+        carrying.progress.carried += done.carried.count
         guard ledger.carryOvers.isEmpty else { return }
         observer?.noticed(
             .carriedOver(
                 aside: asidePath(done),
-                carried: carrying.carried,
-                lost: carrying.lost
+                carried: carrying.progress.carried,
+                lost: carrying.progress.lost
             )
         )
-        carrying = CarryProgress()
+        carrying.progress = CarryProgress()
     }
+}
+
+/// Rows that come from a damaged file.
+struct Carrying {
+    var source: CarrySource?
+    /// How far the slice at hand has come, and whether there is more.
+    var slice: (after: CarryOver, outcome: CarrySource.Outcome)?
+    var isPlanned = false
+    /// What deletes rows that are still to be carried over.
+    var heldBack = Work()
+    var progress = CarryProgress()
 }
 
 /// What has been told of carrying over.

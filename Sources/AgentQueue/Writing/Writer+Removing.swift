@@ -8,7 +8,7 @@ extension Writer {
         guard let position = ledger.position(of: settlement.destination), ledger.accounts[position].isStored else {
             return
         }
-        let table = try file.table(settlement.destination)
+        let table = file.table(settlement.destination)
         let rows = try table.remove(settlement.ids)
         ledger.delivered(rows, at: position)
         try updateHead(at: position, table, after: rows)
@@ -19,7 +19,7 @@ extension Writer {
         guard let position = ledger.position(of: letter.destination), ledger.accounts[position].isStored else {
             return
         }
-        let table = try file.table(letter.destination)
+        let table = file.table(letter.destination)
         let rows = try table.bury(letter, deadMS: agentNow)
         ledger.buried(rows, at: position)
         try updateHead(at: position, table, after: rows)
@@ -29,7 +29,9 @@ extension Writer {
     func enforceDeadLetterLimit(_ file: WriteConnection) throws(QueueError) {
         let letters = try file.deadLetterTable()
         var purged = 0
-        while ledger.deadEvents > settings.maxDeadLetters || ledger.deadBytes > settings.maxDeadLetterBytes {
+        while ledger.deadEvents > machine.settings.maxDeadLetters
+            || ledger.deadBytes > machine.settings.maxDeadLetterBytes
+        {
             guard let oldest = try letters.oldest() else { break }
             try letters.remove(oldest.id)
             purged += 1
@@ -41,42 +43,76 @@ extension Writer {
     }
 
     func carryOut(_ order: Order, _ draft: inout Draft, _ file: WriteConnection) throws(QueueError) {
+        var outcome = Order.Outcome()
         switch order.action {
         case .requeue(let ids):
-            var count = 0
-            for id in ids where try requeue(id, &draft, file) { count += 1 }
-            draft.reply(to: order, count: count)
+            outcome = try requeue(ids, &draft, file)
         case .purge(let ids):
-            var count = 0
-            for id in ids where try purge(id, file) { count += 1 }
-            draft.reply(to: order, count: count)
+            for id in ids where try purge(id, file) { outcome.count += 1 }
         case .setPaused(let isPaused, let id):
             let position = position(of: id)
             _ = try storedTable(position, file)
             try file.setPaused(isPaused, id)
             ledger.setPaused(isPaused, at: position)
-            draft.reply(to: order, count: 0)
         }
+        draft.reply(to: order, outcome)
     }
 
-    /// Puts a dead letter at the tail of its destination, with a new id and a new age; whether it was there.
-    private func requeue(_ letter: EventID, _ draft: inout Draft, _ file: WriteConnection) throws(QueueError) -> Bool {
+    /// What one transaction requeues: a few milliseconds.
+    private static let requeueSlice = (ids: 500, bytes: Int64(1 << 20))
+
+    private func requeue(_ ids: ArraySlice<EventID>, _ draft: inout Draft, _ file: WriteConnection)
+        throws(QueueError) -> Order.Outcome
+    {
+        var outcome = Order.Outcome()
+        for id in ids {
+            guard outcome.looked < Self.requeueSlice.ids, outcome.bytes < Self.requeueSlice.bytes else { break }
+            switch try requeue(id, &draft, file) {
+            case .requeued(let bytes):
+                outcome.count += 1
+                outcome.bytes += bytes
+            case .notThere: break
+            case .refused(let refusal):
+                outcome.refusal = refusal
+                return outcome
+            }
+            outcome.looked += 1
+        }
+        return outcome
+    }
+
+    private enum Requeueing {
+        case requeued(bytes: Int64)
+        case notThere
+        case refused(AppendRefusal)
+    }
+
+    /// Puts a dead letter at the tail of its destination, with a new id and a new age, if there is room.
+    private func requeue(_ letter: EventID, _ draft: inout Draft, _ file: WriteConnection)
+        throws(QueueError) -> Requeueing
+    {
         let letters = try file.deadLetterTable()
         let id = ledger.nextID
         let now = agentNow
+        var refusal: AppendRefusal?
         let found = try letters.with(letter) {
-            (destination, row, crc) throws(QueueError) -> (Int, StoredEvent, Int64) in
-            let position = self.position(of: destination)
-            // The checksum of old goes with it: what rotted among the dead letters is found when it is read.
-            try storedTable(position, file).insert(row, crc: crc, id: id, acceptedMS: now)
+            (destination, row, isWhole) throws(QueueError) -> (Int, StoredEvent, Int64)? in
+            // A number that rotted is no destination's.
+            guard let position = ledger.position(of: destination) else { return nil }
+            let charge = Charge(position: position, events: 1, bytes: row.quotaBytes, first: 0, last: 0)
+            refusal = Quota(maxBytes: machine.settings.maxBytes).refusal(of: [charge], in: ledger)
+            guard refusal == nil else { return nil }
+            // What rotted among the dead letters is found when it is read.
+            try storedTable(position, file).insert(row, isWhole: isWhole, id: id, acceptedMS: now)
             return (position, StoredEvent(row, id: id, acceptedMS: now), row.quotaBytes)
         }
-        guard let (position, event, bytes) = found else { return false }
+        if let refusal { return .refused(refusal) }
+        guard let (position, event, bytes) = found ?? nil else { return .notThere }
         try letters.remove(letter)
         ledger.nextID = EventID(id.rawValue + 1)
         ledger.requeued(1, bytes: bytes, to: position, head: Ledger.Head(id: id, acceptedMS: now), last: id)
         draft.append(event, to: ledger.accounts[position].id, at: position)
-        return true
+        return .requeued(bytes: bytes)
     }
 
     private func purge(_ letter: EventID, _ file: WriteConnection) throws(QueueError) -> Bool {

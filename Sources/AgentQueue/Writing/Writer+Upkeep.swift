@@ -11,30 +11,25 @@ extension Writer {
     private static let vacuumSlice = 128
     private static let expirySlice = 2000
 
-    /// Moves the WAL into the database when it is long enough.
+    /// Moves the WAL into the database when it is long enough. What follows from that is the machine's to say.
     func restartLog(atLeast frames: Int? = nil) {
-        guard let length = file?.walFrames, length >= frames ?? restartFrames else { return }
+        guard let length = file?.walFrames, length >= frames ?? machine.log.due else { return }
         do throws(QueueError) {
-            let isDone = try file?.checkpoint(SQLITE_CHECKPOINT_RESTART) ?? false
-            // Our reader is brief. Another program's may not be: trying takes the busy timeout, so not at each commit.
-            restartFrames = isDone ? settings.walFrames : length + settings.walFrames / 4
+            // Our reader is brief. Another program's may not be: it is not waited for again, nor tried at each commit.
+            let isDone = try file?.checkpoint(SQLITE_CHECKPOINT_RESTART, waits: !machine.log.isPinned) ?? false
+            machine.logRestarted(isDone, frames: length)
         } catch {
-            // What is in the WAL stays there, durable.
-            if case .full = error, reserve.release() {
-                isReserveSpent = true
-                noticeDisk(full: true, free: freeDiskBytes(at: settings.path) ?? 0)
-                return restartLog(atLeast: frames)
-            }
-            failed(Work(), error)
+            machine.checkpointFailed(error, atLeast: frames, nowNS: clocks.uptimeNS())
         }
     }
 
     func planUpkeep() {
-        guard !isUpkeepPlanned, !isClosed else { return }
-        isUpkeepPlanned = true
-        queue.asyncAfter(deadline: .now() + .milliseconds(Int(settings.upkeepDelay.wholeMilliseconds))) { [weak self] in
+        guard !upkeepPlan.isPlanned, !machine.isClosed else { return }
+        upkeepPlan.isPlanned = true
+        let delay = Int(machine.settings.upkeepDelay.wholeMilliseconds)
+        queue.asyncAfter(deadline: .now() + .milliseconds(delay)) { [weak self] in
             guard let self else { return }
-            self.isUpkeepPlanned = false
+            self.upkeepPlan.isPlanned = false
             if self.upkeep() { self.planUpkeep() }
         }
     }
@@ -42,69 +37,85 @@ extension Writer {
     /// Whether there is more to do later. On `queue`.
     func upkeep() -> Bool {
         dispatchPrecondition(condition: .onQueue(queue))
-        guard !isClosed else { return false }
+        guard !machine.isClosed else { return false }
         isWallTrusted = clocks.isWallTrusted()
-        let wasIdle = isIdle
-        isIdle = true
+        let wasIdle = upkeepPlan.isIdle
+        upkeepPlan.isIdle = true
         payDebts()
         planCarryingOver()
         expire()
         sync()
         restoreReserve()
         lookForRoom()
+        reviewFullness()
+        lookForLock()
+        if machine.log.isPinned {
+            restartLog(atLeast: 1)
+            perform()
+        }
         let mayVacuum = wasIdle && vacuum()
         let mayExpire = settings.maxAge != nil && ledger.accounts.contains { $0.head != nil }
-        return !wasIdle || mayVacuum || mayExpire || isReserveSpent || !owed.isEmpty || isDiskFull
-            || !ledger.carryOvers.isEmpty
+        return !wasIdle || mayVacuum || mayExpire || machine.needsUpkeep || !ledger.carryOvers.isEmpty
+            || !fullness.isEmpty
     }
 
     /// Makes durable what was left to the operating system, so that a power cut repeats a second of it at most.
     func sync() {
-        let hasCounts = ledger.accounts.contains { $0.isTouched && $0.isStored }
-        guard file != nil, hasUnsynced || hasCounts else { return }
-        commit(Work(), synced: true) { (draft, _) throws(QueueError) in draft.touch() }
+        machine.sync(hasUnwritten: ledger.hasUnwritten)
+        perform()
     }
 
     /// Removes what is older than `queue.max_age`, oldest first, a slice at a time.
     func expire() {
-        guard let maxAge = settings.maxAge, file != nil else { return }
-        let cutoff = agentNow - maxAge.wholeMilliseconds
-        let isDue = { (account: Ledger.Account) in account.head.map { $0.acceptedMS <= cutoff } ?? false }
-        guard ledger.accounts.contains(where: isDue) else { return }
+        guard let cutoff = expiryCutoff, file != nil, isAnythingDue(cutoff) else { return }
         // A power cut that takes it back only makes it be done again.
-        commit(Work(), synced: false) { (draft, file) throws(QueueError) in
-            for position in ledger.accounts.indices where isDue(ledger.accounts[position]) {
-                let id = ledger.accounts[position].id
-                let table = try file.table(id)
-                let rows = try table.removeOldest(acceptedThrough: cutoff, limit: Self.expirySlice)
-                ledger.removed(rows, cause: .expired, at: position)
-                try updateHead(at: position, table, after: rows)
-                draft.remove(rows, of: id, cause: .expired)
-            }
+        machine.slice(.expire)
+        perform()
+        if file != nil, isAnythingDue(cutoff) { queue.async { [weak self] in self?.expire() } }
+    }
+
+    private var expiryCutoff: Int64? { settings.maxAge.map { agentNow - $0.wholeMilliseconds } }
+
+    private func isDue(_ account: Ledger.Account, _ cutoff: Int64) -> Bool {
+        account.head.map { $0.acceptedMS <= cutoff } ?? false
+    }
+
+    private func isAnythingDue(_ cutoff: Int64) -> Bool { ledger.accounts.contains { isDue($0, cutoff) } }
+
+    func expireSlice(_ draft: inout Draft, _ file: WriteConnection) throws(QueueError) {
+        guard let cutoff = expiryCutoff else { return }
+        var left = Self.expirySlice
+        for position in ledger.accounts.indices where left > 0 && isDue(ledger.accounts[position], cutoff) {
+            let id = ledger.accounts[position].id
+            let table = file.table(id)
+            let rows = try table.removeOldest(acceptedThrough: cutoff, limit: left)
+            left -= rows.count
+            ledger.removed(rows, cause: .expired, at: position)
+            try updateHead(at: position, table, after: rows)
+            draft.remove(rows, of: id, at: position, cause: .expired)
         }
-        if file != nil, ledger.accounts.contains(where: isDue) { queue.async { [weak self] in self?.expire() } }
     }
 
     func reconfigure(_ new: QueueSettings) {
         dispatchPrecondition(condition: .onQueue(queue))
-        settings.maxBytes = new.maxBytes
-        settings.minFreeDisk = new.minFreeDisk
-        settings.whenFull = new.whenFull
-        settings.maxAge = new.maxAge
-        settings.durability = new.durability
-        settings.maxDeadLetters = new.maxDeadLetters
-        settings.maxDeadLetterBytes = new.maxDeadLetterBytes
+        machine.settings.maxBytes = new.maxBytes
+        machine.settings.minFreeDisk = new.minFreeDisk
+        machine.settings.whenFull = new.whenFull
+        machine.settings.maxAge = new.maxAge
+        machine.settings.durability = new.durability
+        machine.settings.maxDeadLetters = new.maxDeadLetters
+        machine.settings.maxDeadLetterBytes = new.maxDeadLetterBytes
         published.setMaxBytes(new.maxBytes)
         planUpkeep()
     }
 
     func restoreReserve() {
         guard !reserve.isHeld, reserve.bytes > 0, let free = freeDiskBytes(at: settings.path) else { return }
-        guard free >= settings.minFreeDisk + reserve.bytes else { return }
+        guard machine.mayReserve(reserve.bytes, freeBytes: free) else { return }
         do throws(QueueError) {
             try reserve.take()
-            isReserveSpent = false
-            noticeDisk(full: false, free: free)
+            machine.reserveTaken(freeBytes: free)
+            perform()
         } catch {
             observer?.noticed(.reserveMissing(message: error.description))
         }
@@ -113,31 +124,32 @@ extension Writer {
     /// Says by itself that the disk is full, or has room again: who was told that it is full may not ask again before.
     func lookForRoom() {
         guard let free = freeDiskBytes(at: settings.path) else { return }
-        if isReserveSpent || free < settings.minFreeDisk {
-            noticeDisk(full: true, free: free)
-        } else if isDiskFull, reserve.hasRoom(for: Int64(Self.groupBytes)) {
-            noticeDisk(full: false, free: free)
-        }
+        machine.looked(freeBytes: free) { reserve.hasRoom(for: Int64(Self.groupBytes)) }
+        perform()
     }
 
     /// Gives free pages back to the file system, slice by slice as long as there is no other work; whether there are
     /// more. When there are none, the WAL is emptied too, which makes the next start quick.
     private func vacuum() -> Bool {
-        guard !isTampered, file != nil else { return false }
+        guard !machine.isTampered, file != nil else { return false }
         do throws(QueueError) {
             let free = try file?.freePages() ?? 0
             guard free > Self.keptFreePages else {
                 restartLog(atLeast: 1)
+                perform()
                 return false
             }
             try file?.vacuum(pages: min(Self.vacuumSlice, Int(free - Self.keptFreePages)))
         } catch {
-            failed(Work(), error)
+            let free = freeDiskBytes(at: settings.path) ?? 0
+            machine.failed(error, freeBytes: free, nowNS: clocks.uptimeNS())
+            perform()
             return false
         }
         restartLog()
+        perform()
         queue.async { [weak self] in
-            guard let self, self.isIdle, !self.isClosed else { return }
+            guard let self, self.upkeepPlan.isIdle, !self.machine.isClosed else { return }
             _ = self.vacuum()
         }
         return true
@@ -148,14 +160,15 @@ extension Writer {
     /// Commits what waits, makes it durable, and closes the file. On `queue`.
     func close() {
         dispatchPrecondition(condition: .onQueue(queue))
-        guard !isClosed else { return }
+        guard !machine.isClosed else { return }
         drainAll()
         payDebts()
-        hasUnsynced = true
-        sync()
-        isClosed = true
+        machine.closing(hasUnwritten: ledger.hasUnwritten)
+        perform()
+        let isTampered = machine.isTampered
+        machine.closed()
         reader.close()
-        carrySource = nil
+        carrying.source = nil
         if let file {
             // The WAL is in order either way; this only makes the next start quicker. Of a file that was moved away,
             // it must not be taken for the WAL of another.
@@ -169,4 +182,11 @@ extension Writer {
         lock = nil
         published.setUnavailable("the agent has stopped")
     }
+}
+
+/// When upkeep comes, and what it knows of the time between.
+struct UpkeepPlan {
+    var isPlanned = false
+    /// Nothing was brought since the last upkeep.
+    var isIdle = true
 }

@@ -9,7 +9,7 @@ final class Writer: @unchecked Sendable {
     /// A group of appends is closed at this many bytes.
     static let groupBytes: Int64 = 4 << 20
 
-    let queue = DispatchQueue(label: "agentd.queue.writer", qos: .userInitiated)
+    let queue = DispatchQueue(label: "agentd.queue.writer")
     let mailbox = Mailbox()
     let registry: Registry
     let reader: Reader
@@ -17,7 +17,8 @@ final class Writer: @unchecked Sendable {
     let clocks: QueueClocks
     let observer: (any QueueObserver)?
 
-    var settings: QueueSettings
+    /// Decides; see there for what it knows. Not checked for overlapping access: see `ledger`.
+    @exclusivity(unchecked) var machine: WriterMachine
     var lock: QueueLock?
     /// `nil` while the disk does not let it be opened, and after the end.
     var file: WriteConnection?
@@ -28,38 +29,15 @@ final class Writer: @unchecked Sendable {
     var reserve: DiskReserve
     /// Taken off the mailbox, and not yet committed.
     var backlog = Work()
-    /// Settlements and dead letters of commits that failed: done again when the file lets them.
-    var owed = Work()
-    var undecided: Undecided?
-    var isTampered = false
-    var isDiskFull = false
-    var isReserveSpent = false
-    /// The length of the WAL, in frames, at which it is started anew.
-    var restartFrames: Int
-    /// A damaged file was replaced, and nothing was committed to the new one yet.
-    var isRepairFresh = false
-    /// Since when the disk does not give what is in the file, in nanoseconds since boot: by destination, and for
-    /// the writer itself.
-    var unreadable: [DestinationID?: Int64] = [:]
-    /// What deletes rows that are still to be carried over.
-    var heldBack = Work()
-    var carrySource: CarrySource?
-    var carrying = CarryProgress()
-    var isCarryingPlanned = false
-    /// The transaction at hand carries rows over.
-    var isCarrying = false
-    var isClosed = false
-    /// Whether a commit was left to the operating system to write.
-    var hasUnsynced = false
-    /// Settlements and dead letters of those commits: done again where the system loses them.
-    var unsynced = Work()
-    var isUpkeepPlanned = false
+    var fullness = Fullness()
+    var carrying = Carrying()
+    var upkeepPlan = UpkeepPlan()
     /// As of the last upkeep.
     var isWallTrusted: Bool
-    var isIdle = true
-    var reopenDelayMS = 100
     /// Of the request at hand; kept for its storage.
     @exclusivity(unchecked) var charges: [Charge] = []
+    /// Where in `charges` a destination is, by its place in the ledger.
+    @exclusivity(unchecked) var chargePlaces: [Int: Int] = [:]
 
     init(
         settings: QueueSettings,
@@ -69,7 +47,7 @@ final class Writer: @unchecked Sendable {
         reader: Reader,
         observer: (any QueueObserver)?
     ) {
-        self.settings = settings
+        machine = WriterMachine(settings: settings, isReserveSpent: opened.isReserveSpent)
         self.lock = consume lock
         self.clocks = clocks
         self.reader = reader
@@ -78,11 +56,10 @@ final class Writer: @unchecked Sendable {
         ledger = opened.ledger
         clock = opened.clock
         registry = Registry(opened.ledger)
-        published = PublishedState(opened.ledger, maxBytes: settings.maxBytes)
+        published = PublishedState(maxBytes: settings.maxBytes)
         isWallTrusted = clocks.isWallTrusted()
-        restartFrames = settings.walFrames
         reserve = DiskReserve(queuePath: settings.path, bytes: settings.reserveBytes)
-        isReserveSpent = opened.isReserveSpent
+        published.set(&ledger)
     }
 
     // MARK: Work comes in
@@ -101,9 +78,9 @@ final class Writer: @unchecked Sendable {
         dispatchPrecondition(condition: .onQueue(queue))
         backlog.append(mailbox.takeAll())
         guard !backlog.isEmpty else { return }
-        isIdle = false
+        upkeepPlan.isIdle = false
         commit(backlog.takeGroup(bytes: Self.groupBytes))
-        if !backlog.isEmpty, !isClosed { queue.async { self.drain() } }
+        if !backlog.isEmpty, !machine.isClosed { queue.async { self.drain() } }
     }
 
     /// Commits all that waits. On `queue`.
@@ -113,75 +90,82 @@ final class Writer: @unchecked Sendable {
         while !backlog.isEmpty { commit(backlog.takeGroup(bytes: Self.groupBytes)) }
     }
 
-    // MARK: One transaction
+    // MARK: What the machine says
 
     /// Does the work in one transaction and answers for it, whatever happens.
     func commit(_ work: Work) {
-        var work = work
-        holdBack(&work)
-        if !work.requests.isEmpty, let refusal = standingRefusal() { refuse(&work.requests, refusal) }
-        guard !work.isEmpty else { return }
-        commit(work, synced: work.wantsSync && settings.durability == .full) { (draft, file) throws(QueueError) in
-            try self.fill(&draft, with: work, file)
-        }
+        bring(work)
+        perform()
     }
 
-    /// Runs `fill` in a transaction; `work` is what is owed to others by it. A commit that is not synced survives a
-    /// crash of the agent, and within a second a power cut.
-    ///
-    /// What failed is handled here rather than where it happened, so that nothing holds on to the file when it has to
-    /// be closed.
-    func commit(_ work: Work, synced: Bool, _ fill: (inout Draft, WriteConnection) throws(QueueError) -> Void) {
-        let before = ledger
-        ledger.serial += 1
-        let serial = ledger.serial
-        switch attempt(synced: synced, fill) {
-        case .done(let draft):
-            if draft.changesFile {
-                hasUnsynced = !synced
-                unsynced.remember(work, unless: synced)
-                isRepairFresh = false
-            }
-            if !work.requests.isEmpty, draft.changesFile { noticeDisk(full: false, free: 0) }
+    /// Does all that the machine wants done.
+    func perform() {
+        while let action = machine.next() { perform(action) }
+    }
+
+    private func bring(_ work: Work) {
+        var work = work
+        holdBack(&work)
+        guard !work.isEmpty else { return }
+        let isWatching = machine.watchesDisk && work.wantsRoom
+        machine.brought(work, freeBytes: isWatching ? freeDiskBytes(at: settings.path) : nil)
+    }
+
+    private func perform(_ action: WriterAction) {
+        switch action {
+        case .transact(let transaction): transact(transaction)
+        case .bring(let work): bring(work)
+        case .conclude(let draft):
             conclude(draft)
             restartLog()
             planUpkeep()
-        case .tampered:
-            ledger = before
-            noticeTampering()
-            commit(work)
-        case .failed(let error):
-            ledger = before
-            failed(work, error)
-        case .undecided(let draft, let error):
-            ledger = before
-            commitFailed(Undecided(work: work, draft: draft, serial: serial), error)
+        case .report(let draft): conclude(draft)
+        case .refuse(let requests, let orders, let refusal): refuse(requests, orders, refusal)
+        case .leaveOpen(let requests, let refusal): Answers.refuse(requests, refusal)
+        case .count(let requests, let refusal):
+            for request in requests { turnAway(request, refusal) }
+            publish()
+        case .reject(let orders, let error): for order in orders { order.reply(.failure(error)) }
+        case .reopen: reopen()
+        case .replace(let damage): replaceFile(because: damage)
+        case .close(let error, let retryMS): stayClosed(error, retryMS: retryMS)
+        case .releaseReserve(let use): releaseReserve(for: use)
+        case .restartLog(let frames): restartLog(atLeast: frames)
+        case .planUpkeep: planUpkeep()
+        case .setDiskFull(let isFull): published.setDiskFull(isFull)
+        case .setTampered: published.setTampered()
+        case .tellLogPinned: tellLogPinned()
+        case .notice(let notice): observer?.noticed(notice)
         }
     }
 
-    private enum Attempt {
-        case done(Draft)
-        /// Rolled back: the file is not where it was.
-        case tampered
-        /// Rolled back: nothing of it is stored.
-        case failed(QueueError)
-        /// COMMIT failed: it may be stored or not.
-        case undecided(Draft, QueueError)
+    // MARK: One transaction
+
+    /// A commit that is not synced survives a crash of the agent, and within a second a power cut.
+    ///
+    /// What failed is handled by the machine rather than where it happened, so that nothing holds on to the file when it
+    /// has to be closed.
+    private func transact(_ transaction: Transaction) {
+        ledger.begin()
+        ledger.serial += 1
+        let outcome = attempt(transaction, serial: ledger.serial)
+        if case .done = outcome { ledger.keep() } else { ledger.takeBack() }
+        machine.ended(transaction, outcome)
     }
 
-    private func attempt(synced: Bool, _ fill: (inout Draft, WriteConnection) throws(QueueError) -> Void) -> Attempt {
-        guard let file else { return .failed(unavailable) }
+    private func attempt(_ transaction: Transaction, serial: Int64) -> TransactionOutcome {
+        guard let file else { return failure(machine.unavailable) }
         var draft = Draft()
         do throws(QueueError) {
-            try file.begin(synced: synced)
-            try fill(&draft, file)
+            try begin(file, synced: transaction.isSynced)
+            try fill(&draft, transaction, file)
             draft.finish()
             guard draft.changesFile else {
                 // Nothing but refusals: their counts wait for the next commit.
                 try file.rollback()
                 return .done(draft)
             }
-            guard isTampered || file.isInPlace else {
+            guard machine.isTampered || file.isInPlace else {
                 try file.rollback()
                 return .tampered
             }
@@ -194,14 +178,29 @@ final class Writer: @unchecked Sendable {
         } catch {
             // A frame that found no room is not in the WAL, and without the last one the others do not count.
             if case .full = error { return rolledBack(file, error) }
-            return .undecided(draft, error)
+            return .undecided(draft, serial: serial, error)
         }
         return .done(draft)
     }
 
-    private func rolledBack(_ file: WriteConnection, _ error: QueueError) -> Attempt {
-        do throws(QueueError) { try file.rollback() } catch let failure { return .failed(failure) }
-        return .failed(error)
+    private func rolledBack(_ file: WriteConnection, _ error: QueueError) -> TransactionOutcome {
+        do throws(QueueError) { try file.rollback() } catch let error { return failure(error) }
+        return failure(error)
+    }
+
+    private func failure(_ error: QueueError) -> TransactionOutcome {
+        var free: Int64 = 0
+        if case .full = error { free = freeDiskBytes(at: settings.path) ?? 0 }
+        return .failed(error, freeBytes: free, nowNS: clocks.uptimeNS())
+    }
+
+    private func fill(_ draft: inout Draft, _ transaction: Transaction, _ file: WriteConnection) throws(QueueError) {
+        switch transaction.job {
+        case .work: try fill(&draft, with: transaction.work, file)
+        case .sync: draft.touch()
+        case .expire: try expireSlice(&draft, file)
+        case .carry: try carrySlice(&draft, file)
+        }
     }
 
     private func fill(_ draft: inout Draft, with work: Work, _ file: WriteConnection) throws(QueueError) {
@@ -237,5 +236,10 @@ final class Writer: @unchecked Sendable {
         )
     }
 
-    func publish() { published.set(ledger) }
+    func publish() { published.update(&ledger) }
+
+    // MARK: What the machine knows
+
+    /// Copied: where each event asks, `machine.settings` is read in place.
+    var settings: QueueSettings { machine.settings }
 }

@@ -15,6 +15,7 @@ final class ControlService: ControlHandler {
     private let flusher: Flusher
     private let condition: AgentCondition
     private let answers = SendAnswers()
+    private let assembling = DispatchQueue(label: "agentd.status")
 
     init(
         store: EventQueue,
@@ -30,19 +31,19 @@ final class ControlService: ControlHandler {
         self.condition = condition
     }
 
+    /// The machine's queue only copies what delivery knows: deliveries wait for it.
     func status(reply: @escaping ControlReply<StatusReport>) {
-        delivery.status { [store, condition] statuses, now in
-            let assembly = StatusAssembly(
-                snapshot: store.snapshot(),
-                delivery: statuses,
-                asked: (now, Date())
-            )
-            var report = StatusReport()
-            report.agent = condition.report(snapshot: assembly.snapshot)
-            report.queue = assembly.queue
-            report.totals = assembly.totals
-            report.streams = assembly.streams
-            reply(.success(report))
+        delivery.status { [store, condition, assembling] statuses, now in
+            let asked = (now, Date())
+            assembling.async {
+                let assembly = StatusAssembly(snapshot: store.snapshot(), delivery: statuses, asked: asked)
+                var report = StatusReport()
+                report.agent = condition.report(snapshot: assembly.snapshot)
+                report.queue = assembly.queue
+                report.totals = assembly.totals
+                report.streams = assembly.streams
+                reply(.success(report))
+            }
         }
     }
 
@@ -67,6 +68,7 @@ final class ControlService: ControlHandler {
         } catch {
             return reply(.failure(ControlError(.noSuchStream, "\(error)")))
         }
+        // The reader checked the key, and that no event is empty.
         for (number, event) in request.events.enumerated() where request.isJSON {
             do throws(JSONFault) {
                 try event.withUnsafeBytes { (text) throws(JSONFault) in try JSON.validate(text) }
@@ -86,7 +88,7 @@ final class ControlService: ControlHandler {
         store.append([answers.request(events, reply)])
     }
 
-    func flush(_ request: FlushRequest, reply: @escaping ControlReply<FlushReport>) {
+    func flush(_ request: FlushRequest, reply: @escaping ControlReply<FlushReport>) -> @Sendable () -> Void {
         flusher.flush(timeout: request.timeoutSeconds, reply: reply)
     }
 
@@ -152,54 +154,40 @@ final class ControlService: ControlHandler {
         }
     }
 
-    func requeue(_ request: RequeueRequest, reply: @escaping ControlReply<RequeueReport>) {
+    func requeue(_ request: RequeueRequest, reply: @escaping ControlReply<RequeueStep>) {
+        let requeuing = Requeuing(store: store)
         switch request.which {
         case .ids(let ids):
-            let wanted = Set(ids)
-            collect(of: nil, where: { wanted.contains($0.event.id.rawValue) }, reply: reply) { [self] found in
-                requeue(found, dryRun: request.dryRun, reply: reply)
+            finish(reply) { () async throws(ControlError) in
+                try await requeuing.step(ids, dryRun: request.dryRun)
             }
         case .stream(let stream):
             guard let id = destination(stream, reply) else { return }
-            collect(of: id, where: { _ in true }, reply: reply) { [self] found in
-                requeue(found, dryRun: request.dryRun, reply: reply)
+            let snapshot = store.snapshot()
+            if request.dryRun {
+                let totals = snapshot.streams.first { $0.id == id }?.totals ?? QueueTotals()
+                var step = RequeueStep()
+                step.events = Int(clamping: totals.deadEvents)
+                step.bytes = Int(clamping: totals.deadBytes - totals.deadEvents * QueueTotals.eventOverhead)
+                return reply(.success(step))
+            }
+            let through = request.through > 0 ? EventID(request.through) : snapshot.lastID
+            finish(reply) { () async throws(ControlError) in
+                try await requeuing.step(of: id, after: EventID(request.after), through: through)
             }
         }
     }
 
-    private typealias Found = (ids: [EventID], bytes: Int)
-
-    /// Goes through the dead letters, page by page.
-    private func collect(
-        of id: DestinationID?,
-        where isWanted: @escaping @Sendable (StoredDeadLetter) -> Bool,
-        after: EventID = .zero,
-        found: Found = ([], 0),
-        reply: @escaping ControlReply<RequeueReport>,
-        done: @escaping @Sendable (Found) -> Void
+    private func finish<Value: Sendable>(
+        _ reply: @escaping ControlReply<Value>,
+        _ body: @escaping @Sendable () async throws(ControlError) -> Value
     ) {
-        let page = 200
-        store.deadLetters(of: id, after: after, limit: page) { [self] result in
-            switch result {
-            case .failure(let error): reply(.failure(Self.error(error)))
-            case .success(let letters):
-                var found = found
-                for letter in letters where isWanted(letter) {
-                    found.ids.append(letter.event.id)
-                    found.bytes += letter.event.data.count
-                }
-                guard letters.count == page, let last = letters.last?.event.id else { return done(found) }
-                collect(of: id, where: isWanted, after: last, found: found, reply: reply, done: done)
+        Task {
+            do throws(ControlError) {
+                reply(.success(try await body()))
+            } catch {
+                reply(.failure(error))
             }
-        }
-    }
-
-    private func requeue(_ found: Found, dryRun: Bool, reply: @escaping ControlReply<RequeueReport>) {
-        if dryRun || found.ids.isEmpty {
-            return reply(.success(RequeueReport(events: found.ids.count, bytes: found.bytes)))
-        }
-        store.requeue(found.ids) { result in
-            reply(result.map { RequeueReport(events: $0, bytes: found.bytes) }.mapError(Self.error))
         }
     }
 

@@ -11,10 +11,12 @@ struct StatusAssembly {
     /// When `delivery` was asked, on its clock and on the wall.
     let asked: (instant: Instant, wall: Date)
 
+    /// One for each stream that takes events or has some, so that what they have queued is what the queue has.
     var streams: [StatusReport.Stream] {
-        let counted = Dictionary(uniqueKeysWithValues: snapshot.streams.map { ($0.id, $0) })
-        return delivery.compactMap { status in
-            let queued = counted[status.id]?.totals.queuedEvents ?? 0
+        var counted = Dictionary(uniqueKeysWithValues: snapshot.streams.map { ($0.id, $0) })
+        var streams: [StatusReport.Stream] = delivery.compactMap { status in
+            let counted = counted.removeValue(forKey: status.id)
+            let queued = counted?.totals.queuedEvents ?? 0
             // Left the configuration, and nothing of it is left here.
             if status.parkedBecause != nil, queued == 0 { return nil }
             var stream = StatusReport.Stream()
@@ -26,14 +28,26 @@ struct StatusAssembly {
             stream.throttled = status.throttled
             stream.limitedBy = status.limitedBy?.rawValue
             stream.lastError = problem(of: status)
-            if let counted = counted[status.id] {
-                stream.queuedEvents = Int(counted.totals.queuedEvents)
-                stream.queuedBytes = Int(counted.totals.queuedBytes)
-                stream.oldestAgeSeconds = counted.oldestAge?.inSeconds ?? 0
-                stream.delivered = Int(counted.totals.delivered)
-            }
+            if let counted { count(counted, in: &stream) }
             return stream
         }
+        // Introduced to delivery after it was asked, and before the snapshot.
+        for new in snapshot.streams where new.totals.queuedEvents > 0 && counted[new.id] != nil {
+            var stream = StatusReport.Stream()
+            stream.name = new.destination.stream
+            stream.region = new.destination.region
+            stream.state = new.isPaused ? .paused : .ok
+            count(new, in: &stream)
+            streams.append(stream)
+        }
+        return streams
+    }
+
+    private func count(_ counted: QueueSnapshot.Stream, in stream: inout StatusReport.Stream) {
+        stream.queuedEvents = Int(counted.totals.queuedEvents)
+        stream.queuedBytes = Int(counted.totals.queuedBytes)
+        stream.oldestAgeSeconds = counted.oldestAge?.inSeconds ?? 0
+        stream.delivered = Int(counted.totals.delivered)
     }
 
     var queue: StatusReport.Queue {
@@ -69,6 +83,15 @@ struct StatusAssembly {
 
     private func problem(of status: DestinationStatus) -> StatusReport.Problem? {
         if let reason = status.parkedBecause {
+            if reason == KinesisWiring.noSuchRegion {
+                let fault = Fault(code: "invalid_region", message: reason, disposition: .destination, at: .zero)
+                return StatusReport.Problem(
+                    code: fault.code,
+                    message: reason,
+                    remedy: fault.remedy,
+                    at: rfc3339(asked.wall)
+                )
+            }
             return StatusReport.Problem(
                 code: "not_configured",
                 message: reason,

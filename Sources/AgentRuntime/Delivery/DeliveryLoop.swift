@@ -38,7 +38,7 @@ final class DeliveryLoop: @unchecked Sendable {
         var bytes = 0
     }
 
-    /// Payloads of commits that may wait for the machine; beyond this they are left to be read from the file.
+    /// Events of commits that may wait for the machine, with their payloads; beyond this they are left to be read from the file.
     private static let mostWaitingBytes = 8 << 20
 
     init(
@@ -61,11 +61,16 @@ final class DeliveryLoop: @unchecked Sendable {
 
     // MARK: From other threads
 
+    /// Nobody waits for the delivery of these events any more.
+    func stoppedWaiting(for events: [EventID]) { waiters.forget(events) }
+
     /// A commit was made. On the writer's queue, in the order of commits.
     func committed(_ commit: Commit) {
         waiters.note(commit)
         var bytes = 0
         for appended in commit.appended {
+            // Of tiny events it is not their data that needs room.
+            bytes += appended.events.count * MemoryLayout<StoredEvent>.stride
             for event in appended.events { bytes += event.data.count }
         }
         let wasEmpty = inbox.withLock { inbox in
@@ -179,8 +184,13 @@ final class DeliveryLoop: @unchecked Sendable {
     }
 
     private func publishStuck() {
-        let now = machine.stuckDestinations
-        stuck.withLock { if $0 != now { $0 = now } }
+        let changes = machine.takeStuckChanges()
+        guard !changes.isEmpty else { return }
+        stuck.withLock { stuck in
+            for (id, isStuck) in changes {
+                if isStuck { stuck.insert(id) } else { stuck.remove(id) }
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ final class WorkerPool: Sendable {
     private let busy: Mutex<[AttemptID: Int]> = Mutex([:])
 
     /// - Parameter makeSender: Called once for each worker.
-    init(count: Int, makeSender: () -> any CancellableSender) {
+    init(count: Int, makeSender: () -> any RecordSender) {
         workers = (0..<count).map { Worker(name: "agentd.worker.\($0)", sender: makeSender()) }
         free = Mutex(Array((0..<count).reversed()))
     }
@@ -45,27 +45,15 @@ final class WorkerPool: Sendable {
     }
 }
 
-/// A sender whose request can be ended from another thread.
-protocol CancellableSender: RecordSender {
-    var requestCancellation: any RequestCancellation { get }
-}
-
-protocol RequestCancellation: Sendable {
-    /// Ends the running request within a few seconds, if no byte of it moves.
-    func cancelIfStalled()
-    /// Ends the running request and every later one.
-    func cancel()
-}
-
 // `queue` guards `sender`, which is used on it only.
 private final class Worker: @unchecked Sendable {
-    let cancellation: any RequestCancellation
+    let cancellation: SendCancellation
     private let queue: DispatchQueue
-    private let sender: any CancellableSender
+    private let sender: any RecordSender
 
-    init(name: String, sender: any CancellableSender) {
+    init(name: String, sender: any RecordSender) {
         queue = DispatchQueue(label: name)
-        cancellation = sender.requestCancellation
+        cancellation = sender.cancellation
         self.sender = sender
     }
 

@@ -26,14 +26,18 @@ final class AgentCondition: Sendable {
 
     func clear(_ code: String) { state.withLock { $0.problems[code] = nil } }
 
-    /// Whether events are taken and can be stored, as far as is known.
+    /// Whether events are taken and can be stored, and delivery gets on, as far as is known.
     var readiness: Readiness {
         state.withLock { state in
             if state.isDraining { return .notReady("The agent is shutting down.") }
-            let refusing = ["queue_unavailable", "queue_tampered", "disk_full"].compactMap { state.problems[$0] }
+            let refusing = Self.codesOfRefusing.compactMap { state.problems[$0] }
             return refusing.first.map { .notReady($0.message) } ?? .ready
         }
     }
+
+    private static let codesOfRefusing =
+        ["queue_unavailable", "queue_tampered", "queue_locked", "disk_full", "queue_full"]
+        + Liveness.Part.allCases.map(\.code)
 
     func report(snapshot: QueueSnapshot) -> StatusReport.Agent {
         var agent = StatusReport.Agent()

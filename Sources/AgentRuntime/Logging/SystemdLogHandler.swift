@@ -24,7 +24,7 @@ struct SystemdLogHandler: LogHandler {
 
     /// The agent's logger, to stderr.
     static func logger(level: Settings.LogLevel) -> Logger {
-        let sink = LogSink(output: .stderr)
+        let sink = LogSink(output: .stderr, buffer: .stderr)
         return Logger(label: "agentd") { _ in SystemdLogHandler(level: level.loggerLevel, sink: sink) }
     }
 
@@ -50,15 +50,18 @@ struct SystemdLogHandler: LogHandler {
 /// Where the lines of all loggers meet.
 final class LogSink: Sendable {
     private let output: LogOutput
+    private let buffer: LogBuffer
     private let limiter: Mutex<LogRateLimiter>
     private let now: @Sendable () -> Instant
 
     init(
         output: LogOutput,
+        buffer: LogBuffer,
         limiter: LogRateLimiter = LogRateLimiter(),
         now: @escaping @Sendable () -> Instant = LogSink.monotonic
     ) {
         self.output = output
+        self.buffer = buffer
         self.limiter = Mutex(limiter)
         self.now = now
     }
@@ -73,11 +76,15 @@ final class LogSink: Sendable {
         }
         // A fault that ended while it was limited still has its count told, with the next line of any kind.
         for (name, count) in settled {
-            output.write(.warning, LogOutput.text("lines left out", [("of", name), ("count", String(count))]))
+            leave(.warning, "lines left out", [("of", name), ("count", String(count))])
         }
         guard case .write(let suppressed) = verdict else { return }
         if suppressed > 0 { values.append(("suppressed", String(suppressed))) }
-        output.write(priority, LogOutput.text(message, values))
+        leave(priority, message, values)
+    }
+
+    private func leave(_ priority: LogPriority, _ message: String, _ values: [(key: String, value: String)]) {
+        buffer.append(output.line(priority, LogText.line(message, values)))
     }
 
     private static func classOf(_ message: String, _ values: [(key: String, value: String)]) -> String {

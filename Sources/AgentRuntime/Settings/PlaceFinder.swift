@@ -2,9 +2,16 @@
 
 /// Finds where the keys of a TOML text stand, which its parser does not tell.
 ///
-/// Reads text that the parser has accepted, so it needs to know where keys and values end, and not what is wrong; on
-/// anything unexpected it moves on by a character.
+/// It needs to know where keys and values end, and not what is wrong; on anything unexpected it moves on by a character.
+/// Of text that the parser does not accept, it finds the places up to what is wrong.
 struct PlaceFinder {
+    /// No key that there is has more than three.
+    static let mostLevels = 32
+
+    /// Where the text nests deeper than that; nothing was looked at after it.
+    private(set) var tooDeep: SettingPlace?
+    /// Where a string has a zero byte by its number.
+    private(set) var zero: SettingPlace?
     private let text: [Unicode.Scalar]
     private var at = 0
     private var line = 1
@@ -24,7 +31,7 @@ struct PlaceFinder {
             if scalar == "[" {
                 table = header()
             } else {
-                keyValue(under: table)
+                keyValue(under: table, level: 0)
             }
         }
         return places
@@ -35,7 +42,7 @@ struct PlaceFinder {
         let place = here
         let isArray = peek(1) == "["
         advance(isArray ? 2 : 1)
-        let names = keyNames()
+        let names = keyNames(level: 0)
         while let scalar = peek(), scalar == "]" || scalar == " " || scalar == "\t" { advance() }
         var path = ""
         for (index, name) in names.enumerated() {
@@ -50,9 +57,9 @@ struct PlaceFinder {
         return path
     }
 
-    private mutating func keyValue(under table: String) {
+    private mutating func keyValue(under table: String, level: Int) {
         let place = here
-        let names = keyNames()
+        let names = keyNames(level: level)
         var path = table
         for name in names {
             path = Self.joined(path, name)
@@ -64,10 +71,11 @@ struct PlaceFinder {
         }
         advance()
         skipBlanks()
-        value(path)
+        value(path, level: level + names.count)
     }
 
-    private mutating func value(_ path: String) {
+    private mutating func value(_ path: String, level: Int) {
+        if level > Self.mostLevels { return stop() }
         switch peek() {
         case "\"", "'": _ = string()
         case "[":
@@ -79,14 +87,14 @@ struct PlaceFinder {
                     index += 1
                 } else {
                     note("\(path)[\(index)]", here)
-                    value("\(path)[\(index)]")
+                    value("\(path)[\(index)]", level: level + 1)
                 }
             }
             advance()
         case "{":
             advance()
             while let scalar = skipToContent(), scalar != "}" {
-                if scalar == "," { advance() } else { keyValue(under: path) }
+                if scalar == "," { advance() } else { keyValue(under: path, level: level) }
             }
             advance()
         default:
@@ -97,7 +105,7 @@ struct PlaceFinder {
     }
 
     /// `a . "b"`, up to what follows it.
-    private mutating func keyNames() -> [String] {
+    private mutating func keyNames(level: Int) -> [String] {
         var names: [String] = []
         skipBlanks()
         while let scalar = peek() {
@@ -112,6 +120,10 @@ struct PlaceFinder {
                 if name.isEmpty { break }
                 names.append(String(name))
             }
+            if level + names.count > Self.mostLevels {
+                stop()
+                return []
+            }
             skipBlanks()
             guard peek() == "." else { break }
             advance()
@@ -120,7 +132,7 @@ struct PlaceFinder {
         return names
     }
 
-    /// A string of any of the four kinds; returns its content without resolving escapes.
+    /// A string of any of the four kinds; returns its content.
     private mutating func string() -> String {
         guard let quote = peek() else { return "" }
         let isLong = peek(1) == quote && peek(2) == quote
@@ -128,17 +140,38 @@ struct PlaceFinder {
         var content = String.UnicodeScalarView()
         while let scalar = peek() {
             if scalar == quote, !isLong || (peek(1) == quote && peek(2) == quote && peek(3) != quote) { break }
-            if scalar == "\\", quote == "\"", let escaped = peek(1) {
+            if scalar == "\\", quote == "\"" {
+                content.append(escape())
+            } else {
                 content.append(scalar)
-                content.append(escaped)
-                advance(2)
-                continue
+                advance()
             }
-            content.append(scalar)
-            advance()
         }
         advance(isLong ? 3 : 1)
         return String(content)
+    }
+
+    /// A backslash and what it stands for.
+    private mutating func escape() -> Unicode.Scalar {
+        let kinds: [Unicode.Scalar: Unicode.Scalar] = ["b": "\u{8}", "t": "\t", "n": "\n", "f": "\u{c}", "r": "\r"]
+        guard let kind = peek(1) else {
+            advance()
+            return "\\"
+        }
+        let place = here
+        advance(2)
+        guard kind == "u" || kind == "U" else { return kinds[kind] ?? kind }
+        let digits = (0..<(kind == "u" ? 4 : 8)).compactMap { peek($0) }
+        guard let number = UInt32(String(String.UnicodeScalarView(digits)), radix: 16) else { return kind }
+        advance(digits.count)
+        if number == 0, zero == nil { zero = place }
+        return Unicode.Scalar(number) ?? "\u{fffd}"
+    }
+
+    /// Looks at nothing more.
+    private mutating func stop() {
+        if tooDeep == nil { tooDeep = here }
+        at = text.count
     }
 
     // MARK: Characters

@@ -27,6 +27,13 @@ struct SettingRefusal: Error {
     static func wrongType(_ value: SettingValue, wanted: String) -> SettingRefusal {
         SettingRefusal("must be \(wanted), not \(value.typeName)")
     }
+
+    /// - Parameter given: is repeated where it is short and plain, which no secret is that strayed into the file.
+    static func wrong(_ given: String, wanted: String, meant: String? = nil) -> SettingRefusal {
+        let isShown = (1...24).contains(given.utf8.count) && given.utf8.allSatisfy { (0x20...0x7e).contains($0) }
+        let hint = meant.map { "; did you mean \"\($0)\"?" } ?? ""
+        return SettingRefusal("must be \(wanted)" + (isShown ? ", not \"\(given)\"" : "") + hint)
+    }
 }
 
 extension SettingKey {
@@ -43,14 +50,23 @@ extension SettingKey {
             about: about,
             risk: risk,
             read: { value, root throws(SettingRefusal) in
-                let bytes: Int?
+                let bytes: Int
                 switch value {
                 case .integer(let number): bytes = number
-                case .text(let text): bytes = SettingUnits.size(text)
+                case .text(let text):
+                    guard let size = SettingUnits.size(text) else {
+                        throw .wrong(
+                            text,
+                            wanted: "a size such as \"64 KiB\" (B, KiB, MiB, GiB)",
+                            meant: SettingUnits.meantSize(text)
+                        )
+                    }
+                    bytes = size
                 default: throw .wrongType(value, wanted: "a size such as \"64 KiB\"")
                 }
-                guard let bytes else { throw SettingRefusal("must be a size such as \"64 KiB\" (B, KiB, MiB, GiB)") }
-                guard range.contains(bytes) else { throw SettingRefusal("must be \(span)") }
+                guard range.contains(bytes) else {
+                    throw SettingRefusal("must be \(span), not \(SettingUnits.text(size: bytes))")
+                }
                 root[keyPath: path] = bytes
             },
             write: { "\"\(SettingUnits.text(size: $0[keyPath: path]))\"" }
@@ -74,8 +90,12 @@ extension SettingKey {
             read: { value, root throws(SettingRefusal) in
                 let wanted = "a duration such as \"50ms\" (ms, s, m, h, d)"
                 guard case .text(let text) = value else { throw .wrongType(value, wanted: wanted) }
-                guard let duration = SettingUnits.duration(text) else { throw SettingRefusal("must be \(wanted)") }
-                guard range.contains(duration) else { throw SettingRefusal("must be \(span)") }
+                guard let duration = SettingUnits.duration(text) else {
+                    throw .wrong(text, wanted: wanted, meant: SettingUnits.meantDuration(text))
+                }
+                guard range.contains(duration) else {
+                    throw SettingRefusal("must be \(span), not \(SettingUnits.text(duration: duration))")
+                }
                 root[keyPath: path] = duration
             },
             write: { "\"\(SettingUnits.text(duration: $0[keyPath: path]))\"" }
@@ -93,7 +113,7 @@ extension SettingKey {
             risk: risk,
             read: { value, root throws(SettingRefusal) in
                 guard case .integer(let number) = value else { throw .wrongType(value, wanted: "a whole number") }
-                guard range.contains(number) else { throw SettingRefusal("must be \(span)") }
+                guard range.contains(number) else { throw SettingRefusal("must be \(span), not \(number)") }
                 root[keyPath: path] = number
             },
             write: { String($0[keyPath: path]) }
@@ -119,7 +139,7 @@ extension SettingKey {
                 if later.contains(text) {
                     throw SettingRefusal("= \"\(text)\" is not available yet; it can be \(words)")
                 }
-                guard let word = Value(rawValue: text) else { throw SettingRefusal("must be \(words)") }
+                guard let word = Value(rawValue: text) else { throw .wrong(text, wanted: words) }
                 root[keyPath: path] = word
             },
             write: { "\"\($0[keyPath: path].rawValue)\"" }

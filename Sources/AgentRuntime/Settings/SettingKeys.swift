@@ -12,7 +12,7 @@ extension SettingKey where Root == Settings {
             "queue.path",
             \.queue.path,
             "an absolute path",
-            parse: SettingText.path,
+            parse: SettingText.pathOfQueue,
             about: """
                 The file that holds the queue. Beside it lie its write-ahead log, a lock and a small reserve of disk \
                 space. It belongs on a local disk that survives a reboot: not on tmpfs, overlay or a network.
@@ -132,8 +132,13 @@ extension SettingKey where Root == Settings {
             "listen.max_connections",
             \.listen.maxConnections,
             1...65_536,
-            about: "How many connections are open at once, over HTTP and the socket together. More have to wait.",
-            risk: "Nothing is lost. Each takes a file descriptor: raise LimitNOFILE= of the unit with it."
+            about: """
+                How many connections are open at once, over HTTP and the socket together; half are each one's own when \
+                both need them. When all are in use, one that is idle or has stopped makes room for a new client. Each \
+                takes a file descriptor: the agent raises its soft limit to what it needs, and takes fewer connections \
+                where the hard limit is too low for that.
+                """,
+            risk: "Nothing is lost. Above what the hard limit allows, raise LimitNOFILE= of the unit."
         ),
         .duration(
             "listen.idle_timeout",
@@ -150,8 +155,9 @@ extension SettingKey where Root == Settings {
             \.listen.memory,
             1 << 20...8 << 30,
             about: """
-                Memory for request bodies, of all connections together. When it is used up, bodies stay unread until \
-                there is room.
+                Memory for requests that are coming in, of all connections together, and as much again for events that \
+                are being stored. When much of it is used, large bodies stay unread until there is room, and clients \
+                that send nothing more are cut off (408). Small requests always find room.
                 """,
             risk: "Nothing is lost; lower it on small machines, together with max_request_bytes."
         ),
@@ -178,7 +184,10 @@ extension SettingKey where Root == Settings {
             \.listen.allowedOrigins,
             "origins such as \"https://app.example.com\"",
             parse: SettingText.origin,
-            about: "Web pages that may post from a browser. Requests with any other Origin header are refused (403).",
+            about: """
+                Web pages that may post from a browser, and read the answers (CORS). Requests with any other Origin \
+                header are refused (403).
+                """,
             risk: "Every page of a listed origin can post events."
         ),
     ]
@@ -226,7 +235,10 @@ extension SettingKey where Root == Settings {
             "delivery.request_timeout",
             \.delivery.requestTimeout,
             .seconds(1) ... .seconds(600),
-            about: "How long one request to Kinesis may take before it is tried again.",
+            about: """
+                How long one request to Kinesis may take before it is tried again. One that should be moving bytes and \
+                moves none for a third of this is cut before that; the wait for an answer is not.
+                """,
             risk: """
                 Nothing is lost, but a request that is cut off may have been stored: too short a time brings \
                 duplicates.
@@ -236,7 +248,10 @@ extension SettingKey where Root == Settings {
             "delivery.stop_timeout",
             \.delivery.stopTimeout,
             .zero ... .seconds(600),
-            about: "How long the agent waits at shutdown for requests that are under way.",
+            about: """
+                How long the agent waits at shutdown for requests to Kinesis that are under way; none is begun any \
+                more. Clients have half of it, at most 5 seconds, at the same time.
+                """,
             risk: """
                 Nothing is lost: what was not delivered stays in the queue. Requests cut off may be sent again after \
                 the next start. Keep it below TimeoutStopSec= of the unit.
@@ -267,7 +282,10 @@ extension SettingKey where Root == Settings {
             \.aws.caFile,
             "\"\" or an absolute path",
             parse: SettingText.pathOrNone,
-            about: "A PEM file of the certificate authorities to trust instead of the system's.",
+            about: """
+                A PEM file of the certificate authorities to trust instead of the system's. It is read again within \
+                seconds when it changes.
+                """,
             risk: "Whoever holds a key of such an authority can read and alter what is sent."
         ),
         .text(
@@ -276,9 +294,9 @@ extension SettingKey where Root == Settings {
             "\"\" or the name of a profile",
             parse: SettingText.word,
             about: """
-                The profile of the shared AWS files whose credentials are used; \"\" follows $AWS_PROFILE, and then \
-                the usual order: environment, files, container, instance. Credentials themselves have no place in \
-                this file.
+                The profile of the shared AWS files whose credentials are used. "" is what the AWS command line does: the \
+                keys in the environment, else the profile that $AWS_DEFAULT_PROFILE or $AWS_PROFILE names, else \
+                "default"; then what a container is given. Credentials themselves have no place in this file.
                 """,
             risk: "Without working credentials nothing is sent and nothing is lost; agentctl status says so."
         ),

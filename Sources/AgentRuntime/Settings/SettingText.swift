@@ -5,8 +5,17 @@ internal import Glibc
 
 /// What the texts of a configuration file may be. Each function returns the value to use, or `nil`.
 enum SettingText {
+    /// A path has at most PATH_MAX bytes with its zero, each name NAME_MAX: limits.h of Linux.
     static func path(_ text: String) -> String? {
-        text.utf8.first == UInt8(ascii: "/") && text.utf8.last != UInt8(ascii: "/") ? text : nil
+        guard text.utf8.first == slash, text.utf8.last != slash, text.utf8.count <= 4095 else { return nil }
+        guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return nil }
+        return text.utf8.split(separator: slash).allSatisfy { $0.count <= 255 } ? text : nil
+    }
+
+    /// A file that has others beside it, whose names begin with its own and have up to 64 bytes more.
+    static func pathOfQueue(_ text: String) -> String? {
+        guard let path = path(text), path.utf8.count <= 4095 - 64 else { return nil }
+        return path.utf8.split(separator: slash).last.map { $0.count <= 255 - 64 } == true ? path : nil
     }
 
     static func pathOrNone(_ text: String) -> String? { text.isEmpty ? text : path(text) }
@@ -17,17 +26,10 @@ enum SettingText {
     static func socketOrNone(_ text: String) -> String? { text.isEmpty ? text : socket(text) }
 
     static func word(_ text: String) -> String? {
-        text.unicodeScalars.allSatisfy { $0.value > 32 && $0.value != 127 } ? text : nil
+        text.utf8.count <= 256 && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f } ? text : nil
     }
 
-    /// `us-east-1`, `us-gov-west-1`, and whatever a Kinesis-compatible server calls its own: it becomes part of a host's
-    /// name and of a signature.
-    static func region(_ text: String) -> String? {
-        guard (1...63).contains(text.utf8.count), text.utf8.first != hyphen, text.utf8.last != hyphen else {
-            return nil
-        }
-        return text.utf8.allSatisfy { isLowerOrDigit($0) || $0 == hyphen } ? text : nil
-    }
+    static func region(_ text: String) -> String? { Region.isWellFormed(text) ? text : nil }
 
     static func regionOrNone(_ text: String) -> String? { text.isEmpty ? text : region(text) }
 
@@ -70,6 +72,7 @@ enum SettingText {
     }
 
     private static let hyphen = UInt8(ascii: "-")
+    private static let slash = UInt8(ascii: "/")
 
     private static func isLowerOrDigit(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)

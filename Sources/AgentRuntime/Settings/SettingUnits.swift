@@ -25,6 +25,29 @@ enum SettingUnits {
             .map { .milliseconds($0) }
     }
 
+    /// What somebody meant by "4 GB", "512k" or "1 gib"; `nil` where that is no guess.
+    static func meantSize(_ text: String) -> String? {
+        guard let (number, unit) = split(text), !sizes.contains(where: { $0.unit == unit }) else { return nil }
+        let letters = unit.lowercased()
+        return sizes.first { known in
+            let full = known.unit.lowercased()
+            return letters == full || letters == full.prefix(1) || letters == "\(full.prefix(1))b"
+                || letters == "bytes" && full == "b"
+        }.map { "\(number) \($0.unit)" }
+    }
+
+    /// What somebody meant by "5 seconds" or "10min".
+    static func meantDuration(_ text: String) -> String? {
+        guard let (number, unit) = split(text), !durations.contains(where: { $0.unit == unit }) else { return nil }
+        let letters = unit.lowercased()
+        let words = [
+            "d": ["d", "day", "days"], "h": ["h", "hr", "hrs", "hour", "hours"],
+            "m": ["m", "min", "mins", "minute", "minutes"], "s": ["s", "", "sec", "secs", "second", "seconds"],
+            "ms": ["ms", "msec", "msecs", "millisecond", "milliseconds"],
+        ]
+        return words.first { $0.value.contains(letters) }.map { "\(number)\($0.key)" }
+    }
+
     /// The shortest spelling that loses nothing.
     static func text(size: Int) -> String {
         guard size > 0, let unit = sizes.first(where: { size % $0.bytes == 0 }) else { return String(size) }

@@ -40,22 +40,30 @@ struct SettingsDocument {
                 line: before.count { $0 == "\n" } + 1,
                 column: before[lineStart...].count + 1
             )
-            throw SyntaxFault(place: place, message: "a zero byte has no place in a configuration file")
+            throw SyntaxFault(place: place, message: Self.zeroByte)
         }
+        var finder = PlaceFinder(text)
+        places = finder.find()
+        if let place = finder.tooDeep {
+            // Before the parser, which takes a level of the stack for each.
+            throw SyntaxFault(place: place, message: "nested deeper than \(PlaceFinder.mostLevels) levels")
+        }
+        // It gives values as C strings, too.
+        if let place = finder.zero { throw SyntaxFault(place: place, message: Self.zeroByte) }
         do {
             values = Self.values(of: try TOMLTable(string: text))
         } catch let error as TOMLParseError {
             let begin = error.source.begin
             throw SyntaxFault(
                 place: SettingPlace(line: begin.line, column: begin.column),
-                message: "not valid TOML: \(error.description)"
+                message: MissingQuotes.found(inLine: begin.line, of: text) ?? "not valid TOML: \(error.description)"
             )
         } catch {
             throw SyntaxFault(place: nil, message: "not valid TOML: \(error)")
         }
-        var finder = PlaceFinder(text)
-        places = finder.find()
     }
+
+    private static let zeroByte = "a zero byte has no place in a configuration file"
 
     struct SyntaxFault: Error {
         let place: SettingPlace?

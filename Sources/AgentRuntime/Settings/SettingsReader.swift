@@ -7,7 +7,13 @@ struct SettingsReader {
     private let file: String
     private let document: SettingsDocument
     private var settings = Settings()
-    private var faults: [SettingsFault] = []
+    private var faults: [Found] = []
+
+    /// A fault whose words are made once it is known to be among those told.
+    private struct Found {
+        let place: SettingPlace?
+        let message: () -> String
+    }
 
     static func read(_ text: String, file: String) throws(SettingsFaults) -> Settings {
         let document: SettingsDocument
@@ -20,9 +26,18 @@ struct SettingsReader {
         reader.readAll()
         reader.checkTogether()
         if reader.faults.isEmpty { return reader.settings }
-        throw SettingsFaults(
-            faults: reader.faults.sorted { ($0.place ?? .start, $0.message) < ($1.place ?? .start, $1.message) }
-        )
+        throw reader.told()
+    }
+
+    /// The first faults of the file.
+    private func told() -> SettingsFaults {
+        let sorted = faults.enumerated().sorted { a, b in
+            (a.element.place ?? .start, a.offset) < (b.element.place ?? .start, b.offset)
+        }
+        let told = sorted.prefix(SettingsFaults.mostTold).map { _, fault in
+            SettingsFault(file: file, place: fault.place, message: fault.message())
+        }
+        return SettingsFaults(faults: told, untold: faults.count - told.count)
     }
 
     private init(file: String, document: SettingsDocument) {
@@ -30,8 +45,13 @@ struct SettingsReader {
         self.document = document
     }
 
-    private mutating func fault(_ path: String, _ message: String) {
-        faults.append(SettingsFault(file: file, place: document.places[path], message: message))
+    private mutating func fault(_ path: String, _ message: @autoclosure @escaping () -> String) {
+        faults.append(Found(place: document.places[path], message: message))
+    }
+
+    /// A name of the file, as far as anybody would read it.
+    private static func shown(_ name: String) -> String {
+        name.utf8.count <= 80 ? name : String(decoding: name.utf8.prefix(80), as: UTF8.self) + "…"
     }
 
     // MARK: Key by key
@@ -47,15 +67,23 @@ struct SettingsReader {
             } else if let key = SettingKey.all.first(where: { $0.name.hasSuffix(".\(name)") }) {
                 fault(name, "\(name) stands outside of its section; did you mean \(key.name)?")
             } else {
-                let nearest = nearestName(to: name, among: SettingKey.sections + ["stream"]) ?? "stream"
-                let hint = nearest == "stream" ? "[[stream]]" : "[\(nearest)]"
-                fault(name, "\(name) is not a section; did you mean \(hint)?")
+                fault(name, Self.unknownSection(name))
             }
         }
         resolveRegions()
     }
 
+    private static func unknownSection(_ name: String) -> String {
+        guard let nearest = nearestName(to: name, among: SettingKey.sections + ["stream"]) else {
+            return "\(shown(name)) is not a section"
+        }
+        return "\(shown(name)) is not a section; did you mean \(nearest == "stream" ? "[[stream]]" : "[\(nearest)]")?"
+    }
+
     private mutating func readSection(_ section: String, _ value: SettingValue) {
+        if section == "streams", case .list = value {
+            return fault(section, "streams is a section with settings; a stream is written [[stream]]")
+        }
         guard case .table(let entries) = value else {
             return fault(section, "\(section) must be a section, written [\(section)], not \(value.typeName)")
         }
@@ -67,8 +95,8 @@ struct SettingsReader {
             }
             do {
                 try key.read(value, &settings)
-            } catch {
-                fault(full, "\(full) \(error.reason)")
+            } catch let refusal {
+                fault(full, "\(full) \(refusal.reason)")
             }
         }
     }
@@ -96,8 +124,8 @@ struct SettingsReader {
                 }
                 do {
                     try key.read(value, &stream)
-                } catch {
-                    fault("\(path).\(name)", "stream.\(name) \(error.reason)")
+                } catch let refusal {
+                    fault("\(path).\(name)", "stream.\(name) \(refusal.reason)")
                 }
             }
             for key in SettingKey.ofStream where key.required && entries[key.name] == nil {
@@ -107,11 +135,17 @@ struct SettingsReader {
         }
     }
 
-    private mutating func unknown(_ name: String, at path: String, planned: Set<String>, among known: [String]) {
+    private mutating func unknown(
+        _ name: String,
+        at path: String,
+        planned: Set<String>,
+        among known: @autoclosure @escaping () -> [String]
+    ) {
         if planned.contains(name) { return fault(path, "\(name) is not available yet") }
-        let hint = nearestName(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
-        fault(path, "\(name) is not a key\(hint)")
+        fault(path, "\(Self.shown(name)) is not a key\(Self.hint(nearestName(to: name, among: known())))")
     }
+
+    private static func hint(_ meant: String?) -> String { meant.map { "; did you mean \($0)?" } ?? "" }
 
     // MARK: Key against key
 
@@ -123,6 +157,7 @@ struct SettingsReader {
 
     private mutating func checkTogether() {
         checkStreams()
+        checkRegions()
         checkSizes()
         let listen = settings.listen
         if !listen.socket.isEmpty, listen.socket == listen.controlSocket {
@@ -147,11 +182,29 @@ struct SettingsReader {
         let named = settings.streams.default
         guard !named.isEmpty, settings.streams.accept == .listed else { return }
         let full = named.contains("@") ? named : "\(named)@\(settings.aws.region)"
-        if !places.keys.contains(where: { $0.description == full }) {
-            let hint = nearestName(to: full, among: places.keys.map(\.description).sorted())
+        let names = places.keys.map(\.description)
+        guard !names.contains(full) else { return }
+        fault(
+            "streams.default",
+            "streams.default is \(full), which no [[stream]] lists\(Self.hint(NameIndex(names).nearest(to: full)))"
+        )
+    }
+
+    /// A region that AWS does not have, as far as this version knows, needs an endpoint to go to.
+    private mutating func checkRegions() {
+        guard settings.aws.endpoint.isEmpty else { return }
+        var named: [String: String] = [:]
+        if settings.streams.accept == .any || settings.stream.isEmpty { named["aws.region"] = settings.aws.region }
+        for (index, stream) in settings.stream.enumerated() where stream.endpoint.isEmpty {
+            let path = "stream[\(index)].region"
+            named[document.places[path] == nil ? "aws.region" : path] = stream.region
+        }
+        for (path, region) in named where !Region.isKnown(region) {
+            let nearest = nearestName(to: region, among: Region.known) ?? "us-east-1"
             fault(
-                "streams.default",
-                "streams.default is \(full), which no [[stream]] lists" + (hint.map { "; did you mean \($0)?" } ?? "")
+                path,
+                "\(path.hasPrefix("stream") ? "stream.region" : path) is \(region), which AWS has not; did you mean"
+                    + " \(nearest)? A newer region needs an endpoint"
             )
         }
     }

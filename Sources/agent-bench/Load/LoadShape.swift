@@ -10,6 +10,8 @@ struct LoadShape {
     /// 0: events have no key.
     var keys = 10_000
     var stream = "bench"
+    /// Where more than 0, `stream` is but the begin of their names, and events go round them.
+    var streams = 0
 
     /// Where the agent has to look for keys itself.
     var keyPointer: String { kind == .ndjson && keys > 0 ? EventText.userPointer : "" }
@@ -24,6 +26,7 @@ struct LoadShape {
         let request = RequestTemplate(
             kind,
             stream: stream,
+            streams: streams,
             host: host,
             event: EventText(size: eventBytes),
             events: events,

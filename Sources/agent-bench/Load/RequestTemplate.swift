@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ArgumentParser
+
 /// The bytes of one request, built once; before each use the numbers of its events are changed in place.
 struct RequestTemplate {
-    enum Kind: String, CaseIterable {
+    enum Kind: String, CaseIterable, ExpressibleByArgument {
         /// An event a request.
         case posts
         /// Several events a request, one a line.
@@ -12,8 +14,10 @@ struct RequestTemplate {
     }
 
     private struct Site {
+        enum Kind { case id, user, stream }
+
         let event: Int
-        let isID: Bool
+        let kind: Kind
         let offset: Int
     }
 
@@ -22,28 +26,47 @@ struct RequestTemplate {
     private var sites: [Site] = []
     /// Users are below this.
     private let users: Int
+    /// Stream numbers are below this; 0: the name has none.
+    private let streams: Int
+    /// As a post is; lines each name their own.
+    private let isForOneStream: Bool
 
     /// - Parameters:
     ///   - events: In a request; 1 for ``Kind/posts``.
     ///   - keys: How many partition keys there are; 0: requests give none. NDJSON requests never do: there the stream
     ///     has the key's place in the event, ``EventText/userPointer``.
-    init(_ kind: Kind, stream: String, host: String, event: EventText, events: Int, keys: Int) {
+    ///   - streams: Where more than 0, `stream` is but the begin of their names, as of ``NumberedStreams``; requests, or
+    ///     lines, go round them.
+    init(_ kind: Kind, stream: String, streams: Int = 0, host: String, event: EventText, events: Int, keys: Int) {
         self.events = events
+        self.streams = streams
+        isForOneStream = kind != .lines
         users = keys > 0 ? keys : 100_000_000
         let user = "u-" + String(repeating: "0", count: EventText.userDigits)
         func appendEvent(_ index: Int) {
-            sites.append(Site(event: index, isID: true, offset: bytes.count + event.idOffset))
-            sites.append(Site(event: index, isID: false, offset: bytes.count + event.userOffset))
+            sites.append(Site(event: index, kind: .id, offset: bytes.count + event.idOffset))
+            sites.append(Site(event: index, kind: .user, offset: bytes.count + event.userOffset))
             bytes += event.bytes
         }
         func appendUser(_ index: Int) {
             bytes += user.utf8
-            sites.append(Site(event: index, isID: false, offset: bytes.count - EventText.userDigits))
+            sites.append(Site(event: index, kind: .user, offset: bytes.count - EventText.userDigits))
         }
-        let head = "POST /v1/streams/\(stream)/events HTTP/1.1\r\nHost: \(host)\r\nUser-Agent: agent-bench\r\n"
+        func appendStream(_ index: Int) {
+            bytes += stream.utf8
+            guard streams > 0 else { return }
+            sites.append(Site(event: index, kind: .stream, offset: bytes.count))
+            bytes += String(repeating: "0", count: NumberedStreams.digits).utf8
+        }
+        func appendHead(_ contentType: String) {
+            bytes += "POST /v1/streams/".utf8
+            appendStream(0)
+            bytes += "/events HTTP/1.1\r\nHost: \(host)\r\nUser-Agent: agent-bench\r\n".utf8
+            bytes += "Content-Type: \(contentType)\r\n".utf8
+        }
         switch kind {
         case .posts:
-            bytes += (head + "Content-Type: application/json\r\n").utf8
+            appendHead("application/json")
             if keys > 0 {
                 bytes += "X-Partition-Key: ".utf8
                 appendUser(0)
@@ -53,14 +76,17 @@ struct RequestTemplate {
             appendEvent(0)
         case .ndjson:
             let length = (event.bytes.count + 1) * events
-            bytes += (head + "Content-Type: application/x-ndjson\r\nContent-Length: \(length)\r\n\r\n").utf8
+            appendHead("application/x-ndjson")
+            bytes += "Content-Length: \(length)\r\n\r\n".utf8
             for index in 0..<events {
                 appendEvent(index)
                 bytes.append(UInt8(ascii: "\n"))
             }
         case .lines:
             for index in 0..<events {
-                bytes += "{\"stream\":\"\(stream)\",".utf8
+                bytes += "{\"stream\":\"".utf8
+                appendStream(index)
+                bytes += "\",".utf8
                 if keys > 0 {
                     bytes += "\"partition_key\":\"".utf8
                     appendUser(index)
@@ -78,11 +104,14 @@ struct RequestTemplate {
         bytes.withUnsafeMutableBufferPointer { bytes in
             for site in sites {
                 let number = first + site.event
-                if site.isID {
-                    Self.write(number, EventText.idDigits, to: bytes, at: site.offset)
-                } else {
+                switch site.kind {
+                case .id: Self.write(number, EventText.idDigits, to: bytes, at: site.offset)
+                case .user:
                     let user = Int(Self.scattered(UInt64(number)) % UInt64(users))
                     Self.write(user, EventText.userDigits, to: bytes, at: site.offset)
+                case .stream:
+                    let turn = isForOneStream ? first / events : number
+                    Self.write(turn % streams, NumberedStreams.digits, to: bytes, at: site.offset)
                 }
             }
         }

@@ -28,6 +28,8 @@ struct ProcessFigures {
     let systemNanoseconds: UInt64
     let residentBytes: Int
     let peakResidentBytes: Int
+    /// What it read by system calls, from the disk or from the system's memory of it, and from sockets.
+    let readBytes: Int
 
     init(of process: pid_t) throws(BenchError) {
         var clock = clockid_t()
@@ -45,14 +47,14 @@ struct ProcessFigures {
         systemNanoseconds = ticks * 1_000_000_000 / UInt64(max(1, sysconf(Int32(_SC_CLK_TCK))))
 
         let status = ProcFile.read("/proc/\(process)/status") ?? ""
-        residentBytes = Self.kibibytes("VmRSS:", in: status)
-        peakResidentBytes = Self.kibibytes("VmHWM:", in: status)
+        residentBytes = Self.number("VmRSS:", in: status) << 10
+        peakResidentBytes = Self.number("VmHWM:", in: status) << 10
+        readBytes = Self.number("rchar:", in: ProcFile.read("/proc/\(process)/io") ?? "")
     }
 
-    private static func kibibytes(_ name: String, in status: String) -> Int {
-        for line in status.split(separator: "\n") where line.hasPrefix(name) {
-            return (line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0)
-                << 10
+    private static func number(_ name: String, in text: String) -> Int {
+        for line in text.split(separator: "\n") where line.hasPrefix(name) {
+            return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0
         }
         return 0
     }

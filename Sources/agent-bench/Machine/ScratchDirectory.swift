@@ -19,6 +19,7 @@ final class ScratchDirectory {
                 "\(directory) is on \(kind), where syncing costs nothing. Choose a --directory on a disk."
             )
         }
+        // mkdtemp(3) puts a name of its own in place of the six letters.
         var template = Array("\(directory)/agent-bench-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw .system(call: "mkdtemp", object: directory, errno: errno) }
         path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)

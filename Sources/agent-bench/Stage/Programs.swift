@@ -16,6 +16,7 @@ struct AgentSettings {
     var keyPointer = ""
     /// Beside the stream.
     var sick: SickStreams?
+    var others: [NumberedStreams] = []
 
     /// - Parameter directory: Holds the queue and the sockets.
     func configuration(in directory: ScratchDirectory, httpPort: UInt16, kinesisPort: UInt16) -> String {
@@ -42,6 +43,6 @@ struct AgentSettings {
         ordering = "\(ordering)"
         partition_key = "\(keyPointer)"
 
-        """ + (sick?.configuration ?? "")
+        """ + (sick?.configuration ?? "") + others.map(\.configuration).joined()
     }
 }

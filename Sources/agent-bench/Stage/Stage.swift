@@ -11,7 +11,7 @@ final class Stage {
     private let httpPort: UInt16
     private let kinesisPort: UInt16
     private var agent: ChildProcess?
-    private var kinesis: ChildProcess?
+    private var kinesis: LocalKinesis?
 
     /// Starts nothing yet.
     init(_ programs: Programs, _ settings: AgentSettings, directory: ScratchDirectory) throws(BenchError) {
@@ -26,7 +26,6 @@ final class Stage {
 
     deinit {
         agent?.end(within: Self.stopSeconds)
-        kinesis?.end(within: Self.stopSeconds)
     }
 
     var target: Target {
@@ -35,7 +34,7 @@ final class Stage {
             lines: .unix(path: directory.file("ingest.sock")),
             control: directory.file("control.sock"),
             agent: agent?.pid,
-            kinesis: kinesis.map { KinesisFigures(process: $0.pid, port: kinesisPort) }
+            kinesis: kinesis?.figures
         )
     }
 
@@ -46,7 +45,10 @@ final class Stage {
 
     /// Without it the agent is on a machine that is offline.
     func startKinesis() throws(BenchError) {
-        var arguments = ["--port", "\(kinesisPort)", "--stream", "\(settings.stream):\(settings.shards)", "--discard"]
+        var arguments = ["--stream", "\(settings.stream):\(settings.shards)", "--discard"]
+        for streams in settings.others where streams.endpoint == nil && !streams.numbers.isEmpty {
+            arguments += ["--stream", "\(streams.pattern):\(settings.shards)"]
+        }
         if let sick = settings.sick {
             for stream in sick.streams where stream.exists && stream.endpoint == nil {
                 arguments += ["--stream", "\(stream.name):1"]
@@ -54,24 +56,12 @@ final class Stage {
             try directory.write(sick.faults, to: "faults.json")
             arguments += ["--faults", directory.file("faults.json")]
         }
-        let child = try ChildProcess(
-            programs.kinesisLocal,
-            arguments,
-            environment: [:],
-            log: directory.file("kinesis-local.log")
-        )
-        kinesis = child
-        let deadline = Monotonic.after(seconds: Self.startSeconds)
-        while !child.said.contains("listening") {
-            try child.checkIsRunning()
-            guard Monotonic.now() < deadline else { throw child.failure("was not ready in time") }
-            try Monotonic.pause(milliseconds: 2)
-        }
+        kinesis = try startKinesis("kinesis-local", port: kinesisPort, arguments)
     }
 
-    func stopKinesis() {
-        kinesis?.end(within: Self.stopSeconds)
-        kinesis = nil
+    /// One that is not the agent's first; the caller keeps it, and so keeps it running.
+    func startKinesis(_ name: String, port: UInt16, _ arguments: [String]) throws(BenchError) -> LocalKinesis {
+        try LocalKinesis(programs.kinesisLocal, port: port, arguments, log: directory.file("\(name).log"))
     }
 
     // MARK: The agent

@@ -46,25 +46,7 @@ struct Target {
     /// - Throws: Where no progress is made, or Kinesis ends up with another number of events.
     @discardableResult
     func awaitDrained(accepted: Int, watching: () throws(BenchError) -> Void = {}) throws(BenchError) -> UInt64? {
-        var arrivedAt: UInt64?
-        if let kinesis {
-            var seen = -1
-            var progressAt = Monotonic.now()
-            while true {
-                let count = try kinesis.accepted()
-                let now = Monotonic.now()
-                if count >= accepted {
-                    arrivedAt = now
-                    break
-                }
-                if count > seen { (seen, progressAt) = (count, now) }
-                guard now < progressAt + UInt64(Self.patienceSeconds * 1e9) else {
-                    throw try stall("Kinesis has \(count) of \(accepted) events")
-                }
-                try watching()
-                try Monotonic.pause(milliseconds: 10)
-            }
-        }
+        let arrivedAt = try awaitArrived(accepted, watching: watching)
         let deadline = Monotonic.after(seconds: kinesis == nil ? 600 : Self.patienceSeconds)
         while let status = try status(), status.queue.events > 0 {
             guard Monotonic.now() < deadline else { throw try stall("\(status.queue.events) events are queued") }
@@ -79,6 +61,27 @@ struct Target {
             }
         }
         return arrivedAt
+    }
+
+    /// Waits until Kinesis has `accepted` events, whatever else the agent has queued.
+    ///
+    /// - Returns: When it had them all, on the monotonic clock; `nil` where that cannot be known.
+    /// - Throws: Where no progress is made.
+    func awaitArrived(_ accepted: Int, watching: () throws(BenchError) -> Void = {}) throws(BenchError) -> UInt64? {
+        guard let kinesis else { return nil }
+        var seen = -1
+        var progressAt = Monotonic.now()
+        while true {
+            let count = try kinesis.accepted()
+            let now = Monotonic.now()
+            if count >= accepted { return now }
+            if count > seen { (seen, progressAt) = (count, now) }
+            guard now < progressAt + UInt64(Self.patienceSeconds * 1e9) else {
+                throw try stall("Kinesis has \(count) of \(accepted) events")
+            }
+            try watching()
+            try Monotonic.pause(milliseconds: 10)
+        }
     }
 
     private func stall(_ what: String) throws(BenchError) -> BenchError {

@@ -83,4 +83,48 @@ struct DeliveryGateTests {
         gate.probeNow(.zero + .seconds(1))
         #expect(gate.permits(one, now: .zero + .seconds(1)))
     }
+
+    @Test func whenThreeFailedTheOthersWaitToo() {
+        let gate = Gate()
+        var generator = SeededGenerator(seed: 1)
+        for (second, id) in [1, 2, 3].enumerated() {
+            let at = Instant.zero + .seconds(second)
+            #expect(gate.permits(DestinationID(99), now: at))
+            let fault = Fault(code: "x", message: "", disposition: .destination, at: at)
+            gate.failed(fault, by: DestinationID(Int64(id)), began: at, retryAfter: nil, generator: &generator)
+        }
+        #expect(!gate.permits(DestinationID(99), now: .zero + .seconds(2)) || gate.until <= .zero + .seconds(2))
+        #expect(gate.opensAt(for: DestinationID(99)) == gate.until)
+        #expect(gate.permits(DestinationID(99), now: gate.until))
+    }
+
+    @Test func whatTheServiceAsksForHoldsForAllAndIsSpread() {
+        var ends: Set<Instant> = []
+        for seed in 1...20 as ClosedRange<UInt64> {
+            let gate = Gate()
+            var generator = SeededGenerator(seed: seed)
+            let fault = Fault(code: "x", message: "", disposition: .endpoint, at: .zero)
+            gate.failed(fault, by: one, began: .zero, retryAfter: .seconds(120), generator: &generator)
+            #expect(!gate.permits(two, now: .zero + .seconds(119)))
+            #expect((.zero + .seconds(120)...(.zero + .seconds(133))).contains(gate.until))
+            ends.insert(gate.until)
+        }
+        #expect(ends.count > 15)
+    }
+
+    @Test func aWaitThatWasAskedForIsCountedAsOneFailureAndEnds() {
+        let gate = Gate()
+        var generator = SeededGenerator(seed: 1)
+        var at = Instant.zero
+        for failures in 1...5 {
+            let fault = Fault(code: "x", message: "", disposition: .endpoint, at: at)
+            gate.failed(fault, by: one, began: at, retryAfter: .seconds(2), generator: &generator)
+            #expect(gate.failures == failures)
+            #expect(gate.until >= at + .seconds(2))
+            at = gate.until
+        }
+        let fault = Fault(code: "x", message: "", disposition: .endpoint, at: at)
+        gate.failed(fault, by: one, began: at, retryAfter: nil, generator: &generator)
+        #expect(gate.until <= at + .seconds(20) && gate.permits(two, now: at))
+    }
 }

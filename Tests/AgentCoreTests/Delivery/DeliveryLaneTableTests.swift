@@ -4,25 +4,36 @@ import Testing
 @testable import AgentCore
 
 struct DeliveryLaneTableTests {
-    @Test func theFullestLaneIsTheOneWithMostBlockedEvents() {
+    @Test func theFullestLanesAreSpilledUntilFewEventsAreLeft() {
         var table = LaneTable()
         table.waiting[3] = 5
         table.waiting[200] = 6
-        var spared = LaneSet()
-        #expect(table.fullest(but: spared) == 200)
-        spared.insert(200)
-        #expect(table.fullest(but: spared) == 3)
-        spared.insert(3)
-        #expect(table.fullest(but: spared) == nil)
+        table.waiting[9] = 1
+        func lanes(leaving left: Int) -> [Lane] {
+            let set = table.fullest(leaving: left)
+            return (0...255 as ClosedRange<Lane>).filter(set.contains)
+        }
+        #expect(lanes(leaving: 12) == [])
+        #expect(lanes(leaving: 6) == [200])
+        #expect(lanes(leaving: 5) == [3, 200])
+        #expect(lanes(leaving: 0) == [3, 9, 200])
+    }
+
+    @Test func onlyLanesThatAreWantedAreRead() {
+        var table = LaneTable()
+        table.spill(7, resumeAfter: EventID(40))
+        table.spill(8, resumeAfter: EventID(20))
+        #expect(table.readable { $0 == 7 }?.after == EventID(40))
+        #expect(table.readable { _ in false } == nil)
     }
 
     @Test func aSpilledLaneIsReadableOnceItsKeysAreDone() {
         var table = LaneTable()
         table.keys[7] = 1
         table.spill(7, resumeAfter: EventID(40))
-        #expect(table.readable == nil && table.spilled.contains(7))
+        #expect(readable(table) == nil && table.spilled.contains(7))
         table.keys[7] = 0
-        #expect(table.readable?.after == EventID(40) && table.readable?.lanes.contains(7) == true)
+        #expect(readable(table)?.after == EventID(40) && readable(table)?.lanes.contains(7) == true)
         #expect(table.isNew(EventID(41), in: 7) && !table.isNew(EventID(40), in: 7) && !table.isNew(EventID(41), in: 8))
     }
 
@@ -30,14 +41,14 @@ struct DeliveryLaneTableTests {
         var table = LaneTable()
         table.spill(7, resumeAfter: EventID(40))
         table.spill(7, resumeAfter: EventID(60))
-        #expect(table.readable?.after == EventID(40))
+        #expect(readable(table)?.after == EventID(40))
     }
 
     @Test func severalLanesAreReadFromTheOldestOfTheirPoints() {
         var table = LaneTable()
         table.spill(7, resumeAfter: EventID(40))
         table.spill(8, resumeAfter: EventID(20))
-        #expect(table.readable?.after == EventID(20))
+        #expect(readable(table)?.after == EventID(20))
         #expect(!table.isNew(EventID(30), in: 7) && table.isNew(EventID(30), in: 8))
     }
 
@@ -47,8 +58,10 @@ struct DeliveryLaneTableTests {
         var lanes = LaneSet()
         lanes.insert(7)
         table.wasRead(lanes, through: EventID(50), readThrough: EventID(100))
-        #expect(table.spilled.contains(7) && table.readable?.after == EventID(50))
+        #expect(table.spilled.contains(7) && readable(table)?.after == EventID(50))
         table.wasRead(lanes, through: EventID(100), readThrough: EventID(100))
-        #expect(!table.spilled.contains(7) && table.readable == nil)
+        #expect(!table.spilled.contains(7) && readable(table) == nil)
     }
+
+    private func readable(_ table: LaneTable) -> (lanes: LaneSet, after: EventID)? { table.readable { _ in true } }
 }

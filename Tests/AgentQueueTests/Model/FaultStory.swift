@@ -48,7 +48,7 @@ final class FaultStory {
         settle(at: [3])
         bury(at: [1, 4])
         append([0, 0, 0], bytes: 3000)
-        order { $0.requeue([self.id(at: 1)], reply: $1) }
+        order { queue, reply in queue.requeue(.these([self.id(at: 1)])) { reply($0.map(\.events)) } }
         read()
         upkeep()
         settle(at: [5])
@@ -164,7 +164,7 @@ final class FaultStory {
         vfs.lift()
         guard let fixture else { throw Wrong("never opened") }
         let writer = fixture.queue.writer
-        writer.queue.sync { if writer.file == nil { writer.retryReopening(.unavailable(reason: "the test")) } }
+        writer.queue.sync { writer.retry() }
         for _ in 0..<3 { upkeep() }
         let found = try fixture.contents(of: ids)
         try check(found)
@@ -221,6 +221,7 @@ final class FaultStory {
     private func checkAfterPowerCut(_ seed: UInt64, _ expected: QueueModel) throws {
         let folder = TemporaryFolder()
         for (name, bytes) in vfs.survivors(seed: seed) { try writeFile("\(folder.path)/\(name)", bytes) }
+        try writeLock(folder)
         let next = FaultVFS()
         let fixture = try QueueFixture(folder: folder, time: time) { $0.vfs = next.name }
         if let aside = folder.names().first(where: { $0.contains("damaged") }) { throw Wrong("moved to \(aside)") }

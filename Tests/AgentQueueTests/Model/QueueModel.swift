@@ -48,9 +48,13 @@ struct QueueModel {
         dead.sort { $0.event.id < $1.event.id }
     }
 
-    mutating func requeue(_ ids: [Int64], now: Int64) {
+    /// Up to the first one that there is no room for.
+    mutating func requeue(_ ids: [Int64], now: Int64, maxBytes: Int64, limits: [DestinationID: Int64]) {
         for id in ids {
             guard let index = dead.firstIndex(where: { $0.event.id == id }) else { continue }
+            let (destination, old) = (dead[index].destination, dead[index].event)
+            let again = NewEvent(destination: destination, key: old.key, data: Payload(old.data))
+            guard hasRoom(for: [again], maxBytes: maxBytes, limits: limits) else { return }
             let letter = dead.remove(at: index)
             let event = Event(id: nextID, key: letter.event.key, acceptedMS: now, data: letter.event.data)
             queued[letter.destination, default: []].append(event)

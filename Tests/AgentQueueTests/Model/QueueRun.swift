@@ -109,7 +109,8 @@ final class QueueRun {
                 after.hasRoom.append(hasRoom)
                 if hasRoom { after.model.append(request, now: now) }
             }
-        case .requeue(let letters): after.model.requeue(letters, now: now)
+        case .requeue(let letters):
+            after.model.requeue(letters, now: now, maxBytes: rules.maxBytes, limits: limits)
         case .purge(let letters): after.model.purge(letters)
         case .pass(let milliseconds): after.model.expire(through: now + milliseconds - rules.maxAgeMS)
         case .read, .reopen, .crash: break
@@ -175,7 +176,7 @@ final class QueueRun {
                 guard hasRoom, first.rawValue == next else { throw Wrong("stored as \(first)") }
                 next += Int64(append.events.count)
                 isStored = true
-            case .refused(.queueFull), .refused(.destinationFull):
+            case .refused(.queueFull), .refused(.destinationFull), .refused(.lastTenth), .refused(.tooLarge):
                 guard !hasRoom else { throw Wrong("refused, and there is room") }
             case .refused(let refusal): try onlyWithoutPower(refusal)
             case nil: throw Wrong("not answered")
@@ -248,6 +249,7 @@ final class QueueRun {
             )
             let folder = TemporaryFolder()
             for (name, bytes) in files { try writeFile("\(folder.path)/\(name)", bytes) }
+            try writeLock(folder)
             vfs.retire()
             let next = FaultVFS(seed: random.next())
             if left > 0 { next.cutPower(after: Int.random(in: 0..<20, using: &random)) }

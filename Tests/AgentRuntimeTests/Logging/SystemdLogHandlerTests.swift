@@ -13,6 +13,7 @@ import Testing
 private final class Lines {
     private let file: UnsafeMutablePointer<FILE>
     private let time = Time()
+    private let buffer: LogBuffer
     let sink: LogSink
 
     final class Time: Sendable {
@@ -21,8 +22,11 @@ private final class Lines {
 
     init() throws {
         file = try #require(tmpfile())
+        let output = LogOutput(descriptor: fileno(file))
+        buffer = LogBuffer(output)
         sink = LogSink(
-            output: LogOutput(descriptor: fileno(file)),
+            output: output,
+            buffer: buffer,
             limiter: LogRateLimiter(burst: 2, interval: .seconds(60)),
             now: { [time] in time.now.withLock { $0 } }
         )
@@ -37,6 +41,7 @@ private final class Lines {
     func wait(_ duration: Duration) { time.now.withLock { $0 = $0 + duration } }
 
     func read() -> [String] {
+        buffer.flush(within: .seconds(60))
         rewind(file)
         var bytes = [UInt8](repeating: 0, count: 64 << 10)
         let text = String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self)
@@ -76,6 +81,13 @@ private final class Lines {
             lines.read().suffix(2).first
                 == #"warning: lines left out count=3 of="delivery fault stream=a code=connect""#
         )
+    }
+
+    @Test func connectionsThatAreNotAcceptedAreLimitedWhateverTheReason() throws {
+        let lines = try Lines()
+        let log = lines.logger()
+        for number in 0..<100 { log.error("connection not accepted", metadata: ["message": "reason \(number)"]) }
+        #expect(lines.read().count == 2)
     }
 
     @Test func aLimitedFaultThatGoesOnTellsHowOftenItWasLeftOut() throws {

@@ -15,6 +15,8 @@ import Testing
         ("aws.profile = 'é#[x]' # ü\nqueue.bad = 1", "agent.conf:2:1"),
         ("listen.allowed_hosts = [ 'a', # ]\n 'b]',\n]\nqueue.bad = 1", "agent.conf:4:1"),
         ("aws.profile = \"a\\\"b=[\"\nqueue.bad = 1", "agent.conf:2:1"),
+        ("\n[queue]\n\"b\\u0061d\" = 1", "agent.conf:3:1"),
+        ("\nqueue.\"bad\\U0000001b\\t\" = 1", "agent.conf:2:1"),
         ("log.level = 'info'\n[[stream]]\nname='a'\n[[stream]]\nname='b'\nbad = 1", "agent.conf:6:1"),
         ("stream = [ {name='a'}, {name='b', bad=1} ]", "agent.conf:1:35"),
     ])

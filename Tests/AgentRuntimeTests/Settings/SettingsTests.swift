@@ -163,8 +163,8 @@ func faults(_ text: String) -> [String] {
         #expect(
             faults(text) == [
                 "agent.conf:2:1: queue.max_byte is not a key; did you mean queue.max_bytes?",
-                "agent.conf:3:1: queue.durability must be \"full\" or \"normal\"",
-                "agent.conf:5:3: delivery.workers must be 1 to 64",
+                "agent.conf:3:1: queue.durability must be \"full\" or \"normal\", not \"half\"",
+                "agent.conf:5:3: delivery.workers must be 1 to 64, not 0",
                 "agent.conf:6:1: delivery.linger must be a duration such as \"50ms\" (ms, s, m, h, d), not a number",
                 "agent.conf:8:1: stream.name must be the name of a stream, 1 to 128 of a-z A-Z 0-9 _ . -",
                 "agent.conf:9:1: stream.partition_key must be \"\" or a JSON Pointer such as \"/user/id\"",
@@ -188,14 +188,44 @@ func faults(_ text: String) -> [String] {
             "[[stream]]\nname='a'\naggregation='key'",
             "stream.aggregation = \"key\" is not available yet; it can be \"off\""
         ),
-        ("[queue]\nmax_bytes = '1 KiB'", "queue.max_bytes must be 1 MiB to 16 TiB"),
-        ("[queue]\nmax_bytes = '4 GB'", "queue.max_bytes must be a size such as \"64 KiB\" (B, KiB, MiB, GiB)"),
+        ("[queue]\nmax_bytes = '1 KiB'", "queue.max_bytes must be 1 MiB to 16 TiB, not 1 KiB"),
+        (
+            "[queue]\nmax_bytes = '4 GB'",
+            "queue.max_bytes must be a size such as \"64 KiB\" (B, KiB, MiB, GiB), not \"4 GB\"; did you mean \"4 GiB\"?"
+        ),
+        (
+            "[delivery]\nlinger = '5 sec'",
+            "delivery.linger must be a duration such as \"50ms\" (ms, s, m, h, d), not \"5 sec\"; did you mean \"5s\"?"
+        ),
+        ("[delivery]\nlinger = '2h'", "delivery.linger must be 0s to 1m, not 2h"),
+        ("[[streams]]\nname = 'a'", "streams is a section with settings; a stream is written [[stream]]"),
+        ("[aws]\nregion = eu-central-1", "text is written in quotes: region = \"eu-central-1\""),
+        ("[delivery]\nlinger = 50ms # short", "text is written in quotes: linger = \"50ms\""),
+        ("aws.secret_access_key = abcSECRET", "text is written in quotes"),
+        ("[queue]\npath = \"/a\\u0000b\"", "a zero byte has no place in a configuration file"),
+        ("[queue]\n\"pa\\U00000000th\" = '/a'", "a zero byte has no place in a configuration file"),
+        ("[queue]\npath = \"/a\\u0001b\"", "queue.path must be an absolute path"),
+        ("[queue]\npath = '/\(String(repeating: "a", count: 5000))'", "queue.path must be an absolute path"),
+        ("[queue]\npath = '/\(String(repeating: "a", count: 200))'", "queue.path must be an absolute path"),
+        ("[aws]\nca_file = \"/a\\u001bb\"", "aws.ca_file must be \"\" or an absolute path"),
+        (
+            "[aws]\nca_file = '/\(String(repeating: "a/", count: 2048))a'",
+            "aws.ca_file must be \"\" or an absolute path"
+        ),
         ("[queue]\nmax_bytes = 4.5", "queue.max_bytes must be a size such as \"64 KiB\", not a floating-point number"),
         (
             "[queue]\nmax_bytes = '99999999999999 TiB'",
-            "queue.max_bytes must be a size such as \"64 KiB\" (B, KiB, MiB, GiB)"
+            "queue.max_bytes must be a size such as \"64 KiB\" (B, KiB, MiB, GiB), not \"99999999999999 TiB\""
         ),
         ("[aws]\nregion = 'US East'", "aws.region must be a region such as \"us-east-1\""),
+        (
+            "[aws]\nregion = 'eu-cental-1'",
+            "aws.region is eu-cental-1, which AWS has not; did you mean eu-central-1? A newer region needs an endpoint"
+        ),
+        (
+            "[[stream]]\nname = 'a'\nregion = 'us-west-7'",
+            "stream.region is us-west-7, which AWS has not; did you mean us-west-1? A newer region needs an endpoint"
+        ),
         ("[streams]\ndefault = 'a'", "streams.default is a@us-east-1, which no [[stream]] lists"),
         (
             "[listen]\nhttp = ''\nsocket = ''",
@@ -214,6 +244,13 @@ func faults(_ text: String) -> [String] {
         let found = faults(text)
         #expect(found.count == 1)
         #expect(found.first?.hasSuffix(": " + message) == true, "\(found)")
+    }
+
+    @Test func aNewerRegionIsTakenWithAnEndpoint() {
+        #expect(faults("[aws]\nregion = 'xx-new-1'\nendpoint = 'https://kinesis.example'").isEmpty)
+        let own = "[[stream]]\nname = 'a'\nregion = 'xx-new-1'\nendpoint = 'https://kinesis.example'\n"
+        #expect(faults(own).isEmpty)
+        #expect(faults(own + "[[stream]]\nname = 'b'\nregion = 'xx-new-1'\n").count == 1)
     }
 
     @Test func aStreamMayBeListedOnceForARegion() {
@@ -270,9 +307,68 @@ func faults(_ text: String) -> [String] {
         #expect(error?.description == "\(path): is not UTF-8 text")
     }
 
-    @Test func aDirectoryIsNotAFile() {
-        let error = #expect(throws: SettingsFaults.self) { try Settings.load(path: "/tmp") }
-        #expect(error?.description == "/tmp: cannot be read: Is a directory")
+    @Test(arguments: [("/tmp", "is a folder, not a file"), ("/dev/null", "is not a regular file")])
+    func whatIsNoFileIsRefused(path: String, message: String) {
+        let error = #expect(throws: SettingsFaults.self) { try Settings.load(path: path) }
+        #expect(error?.description == "\(path): \(message)")
+    }
+
+    /// Opening one waits for its other end, which nobody holds.
+    @Test func aPipeIsRefusedWithoutWaitingForIt() {
+        let path = "/tmp/agentd-settings-\(UInt64.random(in: 0 ... .max))"
+        #expect(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        let error = #expect(throws: SettingsFaults.self) { try Settings.load(path: path) }
+        #expect(error?.description == "\(path): is not a regular file")
+    }
+
+    /// Whatever way a level is written in, too many of them are refused before they are built.
+    @Test(arguments: [
+        "a" + String(repeating: ".a", count: 50_000) + " = 1",
+        "[a" + String(repeating: ".a", count: 50_000) + "]",
+        "[[a" + String(repeating: ".a", count: 50_000) + "]]",
+        "a" + String(repeating: ".\"a\"", count: 50_000) + " = 1",
+        "a" + String(repeating: " . a", count: 50_000) + " = 1",
+        "[q]\nb = {a" + String(repeating: ".a", count: 50_000) + " = 1}",
+        "a = " + String(repeating: "[", count: 50_000),
+        "a = " + String(repeating: "{a=", count: 50_000),
+        "a = " + String(repeating: "[{a=", count: 50_000),
+        "a = [" + String(repeating: "[], ", count: 100) + "[{x" + String(repeating: ".a", count: 50_000) + "=1}]]",
+    ])
+    func endlessNestingIsRefused(text: String) {
+        #expect(faults(text).count == 1)
+        #expect(faults(text).first?.contains("nested deeper than 32 levels") == true)
+    }
+
+    @Test func theFirstFaultsAreToldAndTheOthersCounted() throws {
+        let text = "[queue]\n" + (0..<100_000).map { "k\($0) = 1\n" }.joined()
+        let error = #expect(throws: SettingsFaults.self) { try Settings.parse(text, file: "f") }
+        let all = try #require(error)
+        #expect(all.faults.map(\.place?.line) == (2...51).map { $0 })
+        #expect(all.untold == 99_950)
+        let lines = all.description.split(separator: "\n")
+        #expect(lines.count == 51)
+        #expect(lines.last == "f: and 99950 more faults")
+    }
+
+    @Test func whatDisturbsATerminalIsNotRepeatedRaw() {
+        let found = faults("\"a\\u001b[2Jb\\u009bc\" = 1\n[\"x\\u202e\"]\n")
+        #expect(found.count == 2)
+        #expect(found.allSatisfy { $0.unicodeScalars.allSatisfy { (0x20...0x7e).contains($0.value) } }, "\(found)")
+        let shown = "a\\u{1b}[2Jb\\u{9b}c is not a section; did you mean [aws]?"
+        #expect(found.contains { $0.hasSuffix(shown) }, "\(found)")
+    }
+
+    @Test func aLongNameIsNotRepeatedWhole() {
+        let found = faults("[queue]\n\(String(repeating: "n", count: 100_000)) = 1")
+        #expect(found.count == 1)
+        #expect(found.allSatisfy { $0.utf8.count < 200 })
+    }
+
+    @Test func settingsWithoutAnyStreamAreDoubtfulUnlessAnyIsAccepted() throws {
+        #expect(try Settings.parse("", file: "f").warnings.map(\.code) == ["no_streams"])
+        #expect(try Settings.parse("[streams]\naccept = 'any'", file: "f").warnings.isEmpty)
+        #expect(try Settings.parse("[[stream]]\nname = 'a'", file: "f").warnings.isEmpty)
     }
 
     /// However a file is cut short or mangled, it is either valid or refused with a place inside it.

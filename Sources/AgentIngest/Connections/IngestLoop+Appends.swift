@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import AgentCore
+internal import NIOCore
+
+/// To the queue and back.
+///
+/// Events that come up during one turn of the loop are handed over together, at its end; answers come back with one
+/// hop for all of a commit, and leave with one write for each connection.
+extension IngestLoop {
+    /// Whose events they are.
+    enum Owner {
+        case exchange(HTTPConversation, sequence: UInt64, shape: any RequestShape)
+        case lines(LinesConversation)
+    }
+
+    /// - Parameters:
+    ///   - events: one or more.
+    ///   - bytes: what the budget has admitted for them, to be released with the answer.
+    func append(_ events: [NewEvent], bytes: Int, owner: Owner) {
+        var wait: DeliveryWait?
+        var waitsForRoom = false
+        switch owner {
+        case .exchange(_, _, let shape): if shape.awaitsDelivery { wait = self.wait(for: events) }
+        case .lines: waitsForRoom = true
+        }
+        let token = requests.insert(.init(owner: owner, count: events.count, bytes: bytes, wait: wait))
+        if batch.isEmpty { eventLoop.execute { self.handOver() } }
+        batch.append(
+            AppendRequest(
+                events: events,
+                awaitsDelivery: wait != nil,
+                waitsForRoom: waitsForRoom,
+                token: token,
+                receiver: self
+            )
+        )
+    }
+
+    /// `nil` where one more must not wait, or it would be in vain.
+    private func wait(for events: [NewEvent]) -> DeliveryWait? {
+        guard requests.mayAwait else { return nil }
+        let destinations = DestinationSet(of: events)
+        guard destinations.allSatisfy({ rules.directory.isDelivering($0) }) else { return nil }
+        return DeliveryWait(for: destinations)
+    }
+
+    private func handOver() {
+        let requests = batch
+        batch = []
+        batch.reserveCapacity(requests.count)
+        queue.append(requests)
+    }
+
+    func appended(_ answers: [AppendAnswer]) {
+        eventLoop.execute {
+            for answer in answers { self.settle(answer) }
+            self.flush()
+        }
+    }
+
+    func delivered(_ notices: [DeliveryNotice]) {
+        eventLoop.execute {
+            for notice in notices {
+                if let ended = self.requests.delivered(notice) { self.stored(ended.request, ended.events) }
+            }
+            self.flush()
+        }
+    }
+
+    private func settle(_ answer: AppendAnswer) {
+        var released = 0
+        let request = requests.answered(answer, now: eventLoop.now, released: &released) {
+            rules.directory.isDelivering($0)
+        }
+        guard let request else {
+            release(released)
+            return scheduleWait()
+        }
+        switch answer.outcome {
+        case .stored(let first): stored(request, StoredEvents(first: first, count: request.count, request.wait))
+        case .refused(let why): refused(request, why)
+        }
+    }
+
+    private func stored(_ request: PendingRequests<Owner>.Request, _ events: StoredEvents) {
+        if request.wait != nil { giveUp(events) }
+        switch request.owner {
+        case .exchange(let conversation, let sequence, let shape): conversation.answer(sequence, shape, events)
+        case .lines(let conversation): conversation.stored()
+        }
+        release(request.bytes)
+    }
+
+    private func refused(_ request: PendingRequests<Owner>.Request, _ why: AppendRefusal) {
+        switch request.owner {
+        case .exchange(let conversation, let sequence, let shape):
+            conversation.refuse(sequence, Refusal(why), type(of: shape))
+        case .lines(let conversation): conversation.refused(why)
+        }
+        release(request.bytes)
+    }
+
+    // MARK: Waits for delivery
+
+    private func scheduleWait() {
+        guard !isWaitScheduled, let end = requests.nextEnd else { return }
+        isWaitScheduled = true
+        eventLoop.scheduleTask(deadline: end) {
+            self.isWaitScheduled = false
+            self.endWaits()
+            self.flush()
+            self.scheduleWait()
+        }
+    }
+
+    /// Answers what is known to those that have waited long enough.
+    func endWaits() {
+        let now = eventLoop.now
+        while let ended = requests.nextEnded(at: now) { stored(ended.request, ended.events) }
+    }
+
+    /// Nobody waits any more for what is not known yet of `events`: tells so with all others of this turn.
+    private func giveUp(_ events: StoredEvents) {
+        for index in 0..<events.count where events.delivery(of: index) == nil {
+            if givenUp.isEmpty {
+                eventLoop.execute {
+                    let events = self.givenUp
+                    self.givenUp = []
+                    self.stoppedWaiting(events)
+                }
+            }
+            givenUp.append(events.id(of: index))
+        }
+    }
+}

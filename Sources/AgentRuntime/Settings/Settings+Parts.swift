@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import AgentIngest
+internal import AgentQueue
+
+// What the parts of the agent are told of the settings.
+
+extension Settings {
+    var queueSettings: QueueSettings {
+        var result = QueueSettings(path: queue.path)
+        result.maxBytes = Int64(queue.maxBytes)
+        result.minFreeDisk = Int64(queue.minFreeDisk)
+        result.whenFull = queue.whenFull == .reject ? .reject : .dropOldest
+        result.maxAge = queue.maxAge == .zero ? nil : queue.maxAge
+        result.durability = queue.durability == .full ? .full : .normal
+        result.maxDeadLetterBytes = Int64(queue.deadLetterMaxBytes)
+        return result
+    }
+
+    /// - Parameter connections: how many there are descriptors for.
+    func ingestSettings(connections: Int) -> IngestSettings {
+        var result = IngestSettings()
+        result.http = listen.http?.description ?? ""
+        result.socketPath = listen.socket
+        result.maxEventBytes = listen.maxEventBytes
+        result.maxRequestBytes = listen.maxRequestBytes
+        result.putWait = listen.putWait
+        result.maxConnections = connections
+        result.idleTimeout = listen.idleTimeout
+        result.headTimeout = min(result.headTimeout, listen.idleTimeout)
+        result.bodyTimeout = min(result.bodyTimeout, listen.idleTimeout)
+        result.memoryBytes = listen.memory
+        let parts = streams.default.split(separator: "@", maxSplits: 1)
+        result.defaultStream = parts.first.map(String.init)
+        result.defaultRegion = parts.count == 2 ? String(parts[1]) : nil
+        result.allowedHosts = listen.allowedHosts
+        result.allowedOrigins = listen.allowedOrigins
+        return result
+    }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AgentCore
+import Testing
+
+@testable import AgentControl
+
+@Suite struct ControlRequestTests {
+    private func refusal(_ line: String) -> ControlError? {
+        do throws(ControlError) {
+            _ = try ControlRequest(reading: Array(line.utf8))
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func refusal(of verb: String, _ with: String) -> String? {
+        refusal(#"{"v":1,"verb":"\#(verb)","with":\#(with)}"#)?.message
+    }
+
+    @Test(arguments: [
+        ("peek", #"{"stream":"a","limit":1,"after":9223372036854775807}"#),
+        ("peek", #"{"stream":"a","limit":1,"after":-1}"#),
+        ("peek", #"{"stream":"a","limit":1,"after":1e300}"#),
+        ("peek", #"{"stream":"a","limit":0}"#), ("peek", #"{"stream":"a","limit":9223372036854775807}"#),
+        ("peek", #"{"stream":"a","limit":1,"max_bytes":9999999999}"#),
+        ("peek", #"{"stream":"a","limit":99999999999999999999999999999}"#),
+        ("flush", #"{"timeout_seconds":1e300}"#), ("flush", #"{"timeout_seconds":1e999}"#),
+        ("flush", #"{"timeout_seconds":-1}"#), ("flush", #"{"timeout_seconds":604801}"#),
+        ("dead_letter", #"{"id":-9223372036854775808}"#), ("dead_letter", #"{"id":0}"#),
+        ("dead_letter", #"{"id":9223372036854775807}"#), ("dead_letter", #"{"id":1.5}"#),
+        ("dead_letters", #"{"limit":-5}"#), ("dead_letters", #"{"limit":1,"after":-9223372036854775808}"#),
+        ("requeue", #"{"which":{"ids":{"_0":[1,-1]}},"dry_run":true}"#),
+        ("requeue", #"{"which":{"stream":{"_0":"a"}},"dry_run":true,"after":9223372036854775807}"#),
+        ("requeue", #"{"which":{"stream":{"_0":"a"}},"dry_run":true,"through":-1}"#),
+    ])
+    func aNumberOutOfRangeIsRefusedWithTheRangeAndTheNumber(verb: String, with: String) throws {
+        let message = try #require(refusal(of: verb, with))
+        #expect(message.contains("number from"), "\(message)")
+        #expect(message.contains(", and was "), "\(message)")
+    }
+
+    @Test func theBoundsThemselvesAreTaken() {
+        let last = "9223372036854775806"
+        #expect(refusal(of: "peek", #"{"stream":"a","limit":10000,"after":\#(last),"max_bytes":4194304}"#) == nil)
+        #expect(refusal(of: "dead_letter", #"{"id":\#(last)}"#) == nil)
+        #expect(refusal(of: "flush", #"{"timeout_seconds":604800}"#) == nil)
+        #expect(refusal(of: "flush", #"{"timeout_seconds":0}"#) == nil)
+    }
+
+    @Test(arguments: [
+        "null", "true", "7", #""a""#, "[]", "{}", #"{"stream":7,"limit":1}"#, #"{"stream":"a","limit":"1"}"#,
+        #"{"stream":"a b","limit":1}"#, #"{"stream":"a@","limit":1}"#, #"{"stream":"","limit":1}"#,
+        #"{"stream":"a@evil.example.com/x","limit":1}"#, #"{"stream":"a@us\r\nx: y","limit":1}"#,
+        #"{"stream":"a@x@h:1","limit":1}"#, #"{"stream":"\ud800","limit":1}"#,
+    ])
+    func whatIsNoArgumentIsRefused(with: String) {
+        #expect(refusal(of: "peek", with) != nil)
+    }
+
+    @Test func aKeyIsCheckedAsAtTheOtherDoors() throws {
+        func send(_ key: String, _ events: String = #"["eA=="]"#) -> String? {
+            refusal(
+                of: "send",
+                #"{"stream":"a","partition_key":"\#(key)","events_base64":\#(events),"json":false}"#
+            )
+        }
+        #expect(send("") == nil)
+        #expect(send(String(repeating: "ü", count: 256)) == nil)
+        #expect(send(String(repeating: "ü", count: 257))?.contains("more than 256 characters") == true)
+        #expect(send(#"\ud800"#) != nil, "half a surrogate pair is no text")
+        #expect(send("", "[]") != nil)
+        #expect(send("", #"[""]"#) != nil, "an empty event")
+        #expect(send("", #"["%"]"#) != nil)
+    }
+
+    @Test func depthIsBoundedBeforeAnythingIsDecoded() {
+        for depth in [513, 100_000] {
+            for text in [String(repeating: "[", count: depth), String(repeating: #"{"v":"#, count: depth)] {
+                #expect(refusal(text)?.message.contains("nested deeper than") == true)
+            }
+        }
+        let deep = String(repeating: "[", count: 500) + String(repeating: "]", count: 500)
+        #expect(refusal(#"{"v":1,"verb":"status","other":\#(deep)}"#) == nil)
+        #expect(refusal(of: "peek", #"{"stream":\#(deep),"limit":1}"#) != nil)
+    }
+
+    @Test func moreMembersIdsOrEventsThanAnyRequestHasAreRefused() {
+        let members = (0..<100_000).map { #""m\#($0)":1"# }.joined(separator: ",")
+        #expect(refusal("{\(members)}") != nil)
+        let ids = Array(repeating: "1", count: 1001).joined(separator: ",")
+        #expect(refusal(of: "requeue", #"{"which":{"ids":{"_0":[\#(ids)]}},"dry_run":true}"#) != nil)
+        let events = Array(repeating: #""eA==""#, count: 10_001).joined(separator: ",")
+        #expect(
+            refusal(of: "send", #"{"stream":"a","partition_key":"","events_base64":[\#(events)],"json":true}"#) != nil
+        )
+    }
+
+    @Test func whatIsQuotedInARefusalIsSafe() throws {
+        let verb = try #require(refusal(#"{"v":1,"verb":"\u001b[2J\u009b"}"#)?.message)
+        #expect(verb.contains("\\u{1b}[2J\\u{9b}"))
+        let stream = try #require(refusal(of: "pause", "{\"stream\":\"a\u{202e}\u{85}\"}"))
+        #expect(stream.contains("\\u{202e}\\u{85}"))
+        let long = try #require(refusal(of: "pause", #"{"stream":"\#(String(repeating: "x", count: 99_999))"}"#))
+        #expect(long.utf8.count < 200)
+    }
+
+    @Test func everyRequestOfAClientIsReadAsItWasMeant() throws {
+        let stream = StreamReference(name: "clicks", region: "eu-west-1")
+        let requests: [ControlRequest] = [
+            .status, .peek(PeekRequest(stream: stream, after: 7, limit: 3, maxBytes: 99)),
+            .send(SendRequest(stream: stream, partitionKey: "ü\"\n", events: [Payload([0xff])], isJSON: false)),
+            .flush(FlushRequest(timeoutSeconds: 0.25)), .pause(stream), .resume(stream),
+            .deadLetters(DeadLetterQuery(stream: nil, after: 1, limit: 2)),
+            .deadLetters(DeadLetterQuery(stream: stream, limit: 2)), .deadLetter(id: 5),
+            .requeue(RequeueRequest(.ids([1, 2]), dryRun: true)),
+            .requeue(RequeueRequest(.stream(stream), dryRun: false, after: 3, through: 9)),
+        ]
+        for request in requests {
+            let line = try ControlProtocol.encode(request)
+            let read = try ControlRequest(reading: Array(line.dropLast()))
+            #expect("\(read)" == "\(request)")
+        }
+    }
+}
+
+@Suite struct LineBufferTests {
+    @Test(arguments: [1, 2, 3, 7, 64, 1000]) func linesAreTheSameHoweverTheyArrive(block: Int) {
+        let lines = (0..<200).map { Array(String(repeating: "x", count: $0 * 7 % 50).utf8) }
+        let bytes = lines.flatMap { $0 + [UInt8(ascii: "\n")] } + Array("rest".utf8)
+        var buffer = LineBuffer()
+        var found: [[UInt8]] = []
+        var start = 0
+        while start < bytes.count {
+            let end = min(start + block, bytes.count)
+            buffer.append(bytes[start..<end])
+            start = end
+            if found.count % 3 != 1 || start == bytes.count {
+                while let line = buffer.next() { found.append(line) }
+            } else if let line = buffer.next() {
+                found.append(line)
+            }
+        }
+        #expect(found == lines)
+        #expect(buffer.count == 4)
+    }
+}
