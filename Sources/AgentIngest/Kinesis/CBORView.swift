@@ -21,7 +21,8 @@ struct CBORView: AmazonView {
         (self.start, self.head) = (at, head)
         switch head.major {
         // Nearly all: no more is looked at than must be.
-        case .bytes, .text: end = head.isIndefinite ? try CBOR.end(ofItemAt: at, in: bytes) : try head.stringEnd(in: bytes)
+        case .bytes, .text:
+            end = head.isIndefinite ? try CBOR.end(ofItemAt: at, in: bytes) : try head.stringEnd(in: bytes)
         case .unsigned, .negative, .simple: end = head.next
         case .array, .map, .tag: end = try CBOR.end(ofItemAt: at, in: bytes)
         }
@@ -70,7 +71,7 @@ struct CBORView: AmazonView {
     }
 
     /// Items inside a container, one after the other.
-    private struct Items {
+    fileprivate struct Items {
         private let bytes: UnsafeRawBufferPointer
         private var at: Int
         /// `nil`: until the mark.

@@ -65,10 +65,7 @@ struct StreamDescriptions<View: AmazonView, Writer: AmazonWriter> {
     }
 
     private func listStreams(to writer: inout Writer) throws(Refusal) {
-        let limit = try request.limit.map { value throws(Refusal) in
-            guard let limit = value.integer else { throw .serialization("Limit must be a number.") }
-            return limit
-        }
+        let limit = request.limit.map { $0.integer ?? 0 }
         guard (1...Self.mostNames).contains(limit ?? 100) else {
             throw .validation("limit", value: limit.map { "\($0)" }, "have value from 1 to \(Self.mostNames)")
         }
