@@ -69,11 +69,9 @@ struct StreamDescriptions<View: AmazonView, Writer: AmazonWriter> {
         guard (1...Self.mostNames).contains(limit ?? 100) else {
             throw .validation("limit", value: limit.map { "\($0)" }, "have value from 1 to \(Self.mostNames)")
         }
-        let after =
-            try RequestMembers.text(request.nextToken, "NextToken") ?? RequestMembers.text(
-                request.exclusiveStartStreamName,
-                "ExclusiveStartStreamName"
-            ) ?? ""
+        let token = try RequestMembers.text(request.nextToken, "NextToken")
+        let start = try RequestMembers.text(request.exclusiveStartStreamName, "ExclusiveStartStreamName")
+        let after = token ?? start ?? ""
         let streams = rules.directory.streams(region: nil).filter { $0.destination.stream > after }
         let page = streams.prefix(limit ?? 100)
         writer.name("StreamNames")
