@@ -2,6 +2,7 @@
 
 import AgentCore
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import AgentIngest
