@@ -72,7 +72,7 @@ struct KinesisCBORTests {
             [0xa2] + Self.text("Records") + [0x82] + first + second + Self.text("StreamName") + Self.text("clicks")
         let (status, answer, _, queue) = try Self.send("PutRecords", body)
         #expect(status == 200)
-        #expect(answer.prefix(20) == [0xbf] + Self.text("FailedRecordCount") + [0])
+        #expect(Array(answer.prefix(20)) == [0xbf] + Self.text("FailedRecordCount") + [0])
         #expect(queue.stored.map(\.data.bytes) == [[1, 2, 3], [9]])
         #expect(queue.stored.map(\.key.partitionKey) == ["ab", "c"])
     }

@@ -122,7 +122,9 @@ def test_faults_are_the_exceptions_of_the_sdk(agent):
 
 @pytest.mark.parametrize("mode", ["legacy", "standard"])
 def test_a_full_queue_is_a_fault_that_sdks_retry(start_agent, kinesis_local, mode):
-    agent = start_agent(kinesis_local.endpoint, queue={"max_bytes": "1 MiB"})
+    agent = start_agent(
+        kinesis_local.endpoint, queue={"max_bytes": "1 MiB"}, listen={"max_request_bytes": "1 MiB"}
+    )
     assert agent.ctl("pause", "events").returncode == 0
     client = sdk(agent, mode, attempts=2)
     with pytest.raises(botocore.exceptions.ClientError) as caught:
