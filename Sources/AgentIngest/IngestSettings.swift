@@ -16,6 +16,8 @@ public struct IngestSettings: Sendable {
     public var maxRequestBytes = 16 << 20
     /// How long a PUT waits for Kinesis before it is answered 202.
     public var putWait: Duration = .seconds(5)
+    /// When puts of the Kinesis API are answered.
+    public var kinesisAPI = KinesisAPIMode.buffer
     /// PUT requests that may wait at a time; one more is answered 202 at once.
     public var maxWaiting = 4096
 
@@ -47,4 +49,12 @@ public struct IngestSettings: Sendable {
     public var allowedOrigins: [String] = []
 
     public init() {}
+}
+
+/// When puts of the Kinesis API are answered.
+public enum KinesisAPIMode: Sendable {
+    /// Once the records are in the queue, with ids of the queue as sequence numbers.
+    case buffer
+    /// Once Kinesis has them, with its own sequence numbers and shards, or after ``IngestSettings/putWait`` with a fault.
+    case deliver
 }

@@ -89,6 +89,11 @@ final class StreamCatalog: StreamDirectory {
         return listed.nearest(to: stream)
     }
 
+    func streams(region: String?) -> [StreamTarget] {
+        let all = state.withLock { Array(($0.targets[region ?? settings.aws.region] ?? [:]).values) }
+        return all.sorted { $0.destination.stream < $1.destination.stream }
+    }
+
     func isDelivering(_ id: DestinationID) -> Bool { isDelivering(id) }
 
     /// The configured or accepted destination of that name, for operators.

@@ -17,8 +17,8 @@ struct AgentBench: ParsableCommand {
             Exit codes: 0 done, 1 failed (also when events were lost or sent twice), 64 usage.
             """,
         subcommands: [
-            PostsCommand.self, NDJSONCommand.self, LinesCommand.self, StartCommand.self, BacklogCommand.self,
-            IsolationCommand.self, SickCommand.self, StreamsCommand.self, AllCommand.self,
+            PostsCommand.self, NDJSONCommand.self, PutRecordsCommand.self, LinesCommand.self, StartCommand.self,
+            BacklogCommand.self, IsolationCommand.self, SickCommand.self, StreamsCommand.self, AllCommand.self,
         ]
     )
 }

@@ -33,6 +33,15 @@ struct AnswerReaderTests {
         }
     }
 
+    @Test func anAnswerOfPutRecordsIsForAllOfThemOrARefusal() throws {
+        func answer(_ failed: Int) -> String {
+            let body = "{\"FailedRecordCount\":\(failed),\"Records\":[]}"
+            return "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        }
+        #expect(try read(answer(0) + answer(0), .putRecords(500), size: 9) == 1000)
+        #expect(throws: BenchError.self) { try read(answer(1), .putRecords(500), size: 9) }
+    }
+
     @Test(arguments: [1, 3, 14, 1000])
     func acksCountFromTheConnectionsBegin(size: Int) throws {
         #expect(try read("{\"acked\":50}\n{\"acked\":120}\n{\"acked\":1000}\n{\"ack", .lines, size: size) == 1000)

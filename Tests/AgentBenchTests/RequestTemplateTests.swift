@@ -57,6 +57,38 @@ struct RequestTemplateTests {
         #expect(head.hasSuffix("Content-Length: \(body.count)"))
     }
 
+    private struct PutRecords: Decodable {
+        struct Record: Decodable {
+            let data: Data
+            let partitionKey: String
+
+            enum CodingKeys: String, CodingKey {
+                case data = "Data"
+                case partitionKey = "PartitionKey"
+            }
+        }
+
+        let streamName: String
+        let records: [Record]
+
+        enum CodingKeys: String, CodingKey {
+            case streamName = "StreamName"
+            case records = "Records"
+        }
+    }
+
+    @Test func recordsAreAsAnSDKSendsThem() throws {
+        for size in [64, 65, 66, 300] {
+            let (head, body) = try body(template(.putrecords, events: 3, keys: 10, size: size))
+            #expect(head.contains("X-Amz-Target: Kinesis_20131202.PutRecords\r\n"))
+            #expect(head.hasSuffix("Content-Length: \(body.count)"))
+            let request = try JSONDecoder().decode(PutRecords.self, from: Data(body))
+            #expect(request.streamName == "s")
+            #expect(request.records.map(\.data) == Array(repeating: Data(EventText(size: size).bytes), count: 3))
+            #expect(request.records.allSatisfy { $0.partitionKey.hasPrefix("u-0000000") })
+        }
+    }
+
     @Test func withoutKeysAPostHasNone() throws {
         #expect(try !body(template(.posts, events: 1, keys: 0)).head.contains("Partition-Key"))
     }

@@ -28,10 +28,6 @@ struct RefusalTests {
             ("POST /v1/streams/%ff/events HTTP/1.1" + ending, 400, "malformed_path"),
             // What is for later.
             ("GET /metrics HTTP/1.1" + ending, 501, "not_available_yet"),
-            (
-                "POST / HTTP/1.1\r\nX-Amz-Target: Kinesis_20131202.PutRecord\r\nContent-Length: 2" + ending + "{}", 501,
-                "not_available_yet"
-            ),
             (native + "Idempotency-Key: a\r\nContent-Length: 1\r\n\r\n1", 501, "not_available_yet"),
             // Streams.
             (post("1", "/v1/streams/none/events"), 404, "stream_not_listed"),

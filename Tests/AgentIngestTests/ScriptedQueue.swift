@@ -80,5 +80,9 @@ final class ScriptedDirectory: StreamDirectory {
         )
     }
 
+    func streams(region: String?) -> [StreamTarget] {
+        ["clicks", "orders", "tiny"].compactMap { try? target(stream: $0, region: region) }
+    }
+
     func isDelivering(_ id: DestinationID) -> Bool { delivering.withLock { $0 } }
 }

@@ -28,6 +28,10 @@ public protocol StreamDirectory: Sendable {
     /// What it is once, it is for good: callers may keep it.
     func target(stream: String, region: String?) throws(StreamRefusal) -> StreamTarget
 
+    /// All destinations of a region that take events, in the order of their names; `nil` region is the configured one.
+    /// Any thread; never blocks.
+    func streams(region: String?) -> [StreamTarget]
+
     /// Whether events of the destination flow: `false` while it is backing off, parked or paused. Any thread.
     func isDelivering(_ id: DestinationID) -> Bool
 }

@@ -24,6 +24,10 @@ extension HTTPConversation {
         do throws(Refusal) {
             let whole = RequestBody(rules: loop.rules, block: machine.body)
             switch try shape.events(of: whole, atMost: max(known, Self.eventsAtOnce)) {
+            case .answer(let write):
+                if granted > 0 { loop.release(granted) }
+                bodyTaken()
+                answer(sequence, write)
             case .tooMany(let count): return wait(least + count * Self.eventOverhead)
             case .events(let events):
                 let bytes = granted > 0 ? granted : least + events.count * Self.eventOverhead

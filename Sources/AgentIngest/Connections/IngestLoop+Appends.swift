@@ -21,7 +21,12 @@ extension IngestLoop {
         var wait: DeliveryWait?
         var waitsForRoom = false
         switch owner {
-        case .exchange(_, _, let shape): if shape.awaitsDelivery { wait = self.wait(for: events) }
+        case .exchange(let conversation, let sequence, let shape):
+            if shape.awaitsDelivery { wait = self.wait(for: events) }
+            if wait == nil, shape.needsDelivery {
+                conversation.refuse(sequence, .notDelivering, type(of: shape))
+                return release(bytes)
+            }
         case .lines: waitsForRoom = true
         }
         let token = requests.insert(.init(owner: owner, count: events.count, bytes: bytes, wait: wait))

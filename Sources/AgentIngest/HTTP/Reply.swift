@@ -101,13 +101,25 @@ enum Reply {
         fields: [(String, String)] = [],
         to buffer: inout ByteBuffer
     ) {
+        whole(body, "application/json", status, context, fields: fields, to: &buffer)
+    }
+
+    /// - Parameter fields: plain ASCII.
+    static func whole(
+        _ body: [UInt8],
+        _ contentType: StaticString,
+        _ status: Int,
+        _ context: ReplyContext,
+        fields: [(String, String)] = [],
+        to buffer: inout ByteBuffer
+    ) {
         buffer.writeString("HTTP/1.1 \(status) \(phrase(status))\r\n")
         if context.mode.closes { buffer.writeStaticString("Connection: close\r\n") }
         if context.mode.saysKeepAlive, !context.mode.closes { buffer.writeStaticString("Connection: keep-alive\r\n") }
         buffer.writeString(context.date)
         buffer.writeString(context.fields)
         for (name, value) in fields { buffer.writeString("\(name): \(value)\r\n") }
-        buffer.writeString("Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n")
+        buffer.writeString("Content-Type: \(contentType)\r\nContent-Length: \(body.count)\r\n\r\n")
         if !context.mode.omitsBody { buffer.writeBytes(body) }
     }
 

@@ -56,9 +56,6 @@ enum Opening {
             try access.checkHost(of: head, bytes, isLocal: isLocal, cameTo: cameTo)
             if origin != .none, let preflight = Preflight(head, bytes) { return .preflight(preflight) }
             if let probe = try Probe(request) { return .probe(probe) }
-            if head.amazonTarget.isPresent, request.path.count <= 1 {
-                throw .notAvailable("The Kinesis API (X-Amz-Target)")
-            }
             let (type, stream) = try RequestShapes.find(request)
             known = type
             let shape = try type.init(request, stream: stream, rules)

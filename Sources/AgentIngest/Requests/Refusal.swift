@@ -15,6 +15,8 @@ struct Refusal: Error, Hashable {
     var allow: String?
     /// The codings in which a body may come, where it came in another one (RFC 9110 section 15.5.16).
     var acceptEncoding: String?
+    /// What Amazon's APIs call it, where that does not follow from the status.
+    var exception: String?
 
     init(
         _ status: Int,

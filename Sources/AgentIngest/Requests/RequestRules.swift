@@ -22,6 +22,7 @@ final class RequestRules {
     let maxRequestBytes: Int
     let defaultStream: String?
     let defaultRegion: String?
+    let kinesisAPI: KinesisAPIMode
     /// What was asked for last, in the configured region: mostly all clients post to the same stream.
     private var last: (stream: String, target: EventTarget)?
 
@@ -31,6 +32,7 @@ final class RequestRules {
         maxRequestBytes = settings.maxRequestBytes
         defaultStream = settings.defaultStream
         defaultRegion = settings.defaultRegion
+        kinesisAPI = settings.kinesisAPI
     }
 
     /// One for each 256 bytes of the largest body: about what an event costs beside its data, until it is stored.

@@ -21,6 +21,8 @@ protocol RequestShape: AnyObject, SendableMetatype {
     var bodyLimit: Int { get }
     /// Whether the client wants to hear what became of the events in Kinesis.
     var awaitsDelivery: Bool { get }
+    /// Whether a request whose events cannot be waited for is refused, instead of being answered at once.
+    var needsDelivery: Bool { get }
 
     /// Makes the events of a body that is whole.
     ///
@@ -36,6 +38,7 @@ protocol RequestShape: AnyObject, SendableMetatype {
 
 extension RequestShape {
     var awaitsDelivery: Bool { false }
+    var needsDelivery: Bool { false }
 
     static func reply(to refusal: Refusal, _ context: ReplyContext, to buffer: inout ByteBuffer) {
         Reply.refusal(refusal, context, to: &buffer)
@@ -45,6 +48,8 @@ extension RequestShape {
 /// What a body holds.
 enum BodyEvents {
     case events([NewEvent])
+    /// No events, but a question that is answered at once.
+    case answer((ReplyContext, inout ByteBuffer) -> Void)
     /// More than were asked for: so many.
     case tooMany(count: Int)
 }
@@ -56,6 +61,7 @@ enum RequestShapes {
     private static let all: [any RequestShape.Type] = [
         EventsRequest.self,
         LambdaRequest.self,
+        KinesisRequest<AmazonJSON>.self, KinesisRequest<AmazonCBOR>.self,
         ProxyRecordRequest.self, ProxyRecordsRequest.self,
         PutRequest.self,
     ]

@@ -168,6 +168,19 @@ extension SettingKey where Root == Settings {
             about: "How long PUT /{stream} waits for Kinesis before it answers 202: queued, not yet delivered.",
             risk: "Nothing is lost: either answer is given only after the event is in the queue."
         ),
+        .choice(
+            "listen.kinesis_api",
+            \.listen.kinesisAPI,
+            about: """
+                When PutRecord and PutRecords of the Kinesis API (POST / of an AWS SDK) are answered. "buffer": once \
+                the records are in the queue, with ids of the queue as sequence numbers. "deliver": once Kinesis has \
+                them, with its own numbers; with a fault after put_wait, and at once where the stream takes no events.
+                """,
+            risk: """
+                Nothing is lost. With "deliver" applications notice an outage, and a record that was late is there \
+                twice when they send it again. put_wait must be shorter than the SDKs' read time-out.
+                """
+        ),
         .list(
             "listen.allowed_hosts",
             \.listen.allowedHosts,

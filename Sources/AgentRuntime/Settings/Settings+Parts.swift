@@ -24,6 +24,7 @@ extension Settings {
         result.maxEventBytes = listen.maxEventBytes
         result.maxRequestBytes = listen.maxRequestBytes
         result.putWait = listen.putWait
+        result.kinesisAPI = listen.kinesisAPI == .buffer ? .buffer : .deliver
         result.maxConnections = connections
         result.idleTimeout = listen.idleTimeout
         result.headTimeout = min(result.headTimeout, listen.idleTimeout)

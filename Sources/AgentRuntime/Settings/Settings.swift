@@ -42,6 +42,10 @@ public struct Settings: Sendable, Equatable {
         case full, normal
     }
 
+    public enum KinesisAPI: String, Sendable, CaseIterable {
+        case buffer, deliver
+    }
+
     public struct Listen: Sendable, Equatable {
         /// `nil`: no TCP.
         public internal(set) var http: ListenAddress? = ListenAddress(host: "127.0.0.1", port: 8077)
@@ -54,6 +58,7 @@ public struct Settings: Sendable, Equatable {
         public internal(set) var idleTimeout = Duration.seconds(75)
         public internal(set) var memory = 16 << 20
         public internal(set) var putWait = Duration.seconds(5)
+        public internal(set) var kinesisAPI = KinesisAPI.buffer
         /// Names besides loopback ones that a `Host` header may have; lower case, without port.
         public internal(set) var allowedHosts: [String] = []
         /// Origins, such as `https://app.example.com`, whose pages may post.

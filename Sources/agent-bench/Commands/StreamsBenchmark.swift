@@ -110,7 +110,7 @@ struct StreamsBenchmark {
     /// - Throws: Unless each stream has the events of its requests, once each, and nothing is left.
     private func check(_ target: Target, events: Int, active: Int) throws(BenchError) {
         // So many events are for one stream before it is the next one's turn.
-        let turn = shape.kind == .ndjson ? shape.batch : 1
+        let turn = shape.kind == .ndjson || shape.kind == .putrecords ? shape.batch : 1
         let turns = events / turn
         let streams = try target.kinesis?.streams() ?? [:]
         let names = NumberedStreams(prefix: Self.prefix, numbers: 0..<active)

@@ -14,7 +14,7 @@ struct StreamsCommand: ParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("How events come: lines, ndjson or posts.", valueName: "kind"))
+    @Option(help: ArgumentHelp("How events come: lines, ndjson, putrecords or posts.", valueName: "kind"))
     var load = RequestTemplate.Kind.lines
 
     @Option(help: "Events of an NDJSON request; lines of a connection that may be unacknowledged at once.")

@@ -2,9 +2,11 @@
 
 /// Reads what the agent answers, and says how many events it acknowledged.
 struct AnswerReader {
-    enum Format {
+    enum Format: Equatable {
         /// `202` with `{"accepted":N,…}` to each request.
         case http
+        /// `200` with `{"FailedRecordCount":0,…}` to each request, which had so many records.
+        case putRecords(Int)
         /// `{"acked":N}`, N counted from the connection's first line.
         case lines
     }
@@ -12,6 +14,7 @@ struct AnswerReader {
     private static let headEnd = Array("\r\n\r\n".utf8)
     private static let contentLength = Array("content-length:".utf8)
     private static let accepted = Array(#""accepted":"#.utf8)
+    private static let noneFailed = Array(#"{"FailedRecordCount":0,"#.utf8)
     private static let acked = Array(#"{"acked":"#.utf8)
 
     private let format: Format
@@ -49,7 +52,7 @@ struct AnswerReader {
         var start = 0
         while start < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-            guard let size = try format == .http ? takeResponse(rest, &events) : takeLine(rest, &events) else { break }
+            guard let size = try format == .lines ? takeLine(rest, &events) : takeResponse(rest, &events) else { break }
             start += size
         }
         return start
@@ -64,6 +67,13 @@ struct AnswerReader {
         }
         let size = bodyStart + Self.number(in: head, from: length + Self.contentLength.count)
         guard bytes.count >= size else { return nil }
+        if case .putRecords(let count) = format {
+            guard bytes[bodyStart...].starts(with: Self.noneFailed) else {
+                throw .refused(String(decoding: bytes.prefix(min(size, 1024)), as: UTF8.self))
+            }
+            events += count
+            return size
+        }
         // "HTTP/1.1 202"
         guard bytes.count > 12, bytes[9] == UInt8(ascii: "2"), bytes[10] == UInt8(ascii: "0"),
             bytes[11] == UInt8(ascii: "2"), let accepted = Self.find(Self.accepted, in: bytes, from: bodyStart)

@@ -32,10 +32,16 @@ struct LoadShape {
             events: events,
             keys: keys
         )
+        let answers: AnswerReader.Format =
+            switch kind {
+            case .posts, .ndjson: .http
+            case .putrecords: .putRecords(events)
+            case .lines: .lines
+            }
         var made: [LoadConnection] = []
         for _ in 0..<connections {
             made.append(
-                try LoadConnection(to: address, request, answers: kind == .lines ? .lines : .http, depth: parts)
+                try LoadConnection(to: address, request, answers: answers, depth: parts)
             )
         }
         return LoadLoop(made)

@@ -9,6 +9,9 @@ struct RequestTemplate {
         case posts
         /// Several events a request, one a line.
         case ndjson
+        /// PutRecords of the Kinesis API, as an AWS SDK sends it in JSON. The data stays the same: in base64 its numbers
+        /// are not in one place.
+        case putrecords
         /// Lines on the Unix socket: a request is what is written at once.
         case lines
     }
@@ -82,6 +85,25 @@ struct RequestTemplate {
                 appendEvent(index)
                 bytes.append(UInt8(ascii: "\n"))
             }
+        case .putrecords:
+            let data = Self.base64(event.bytes)
+            // The body's length stands before it, and depends on nothing but these.
+            let (begin, between, end) = ("{\"Data\":\"\(data)\",\"PartitionKey\":\"", "\"},", "\"}")
+            let name = stream + (streams > 0 ? String(repeating: "0", count: NumberedStreams.digits) : "")
+            var length = (begin.utf8.count + user.utf8.count + between.utf8.count) * events - 1
+            length += "{\"StreamName\":\"\(name)\",\"Records\":[]}".utf8.count
+            bytes += "POST / HTTP/1.1\r\nHost: \(host)\r\nUser-Agent: agent-bench\r\n".utf8
+            bytes += "Content-Type: application/x-amz-json-1.1\r\n".utf8
+            bytes += "X-Amz-Target: Kinesis_20131202.PutRecords\r\n".utf8
+            bytes += "Content-Length: \(length)\r\n\r\n{\"StreamName\":\"".utf8
+            appendStream(0)
+            bytes += "\",\"Records\":[".utf8
+            for index in 0..<events {
+                bytes += begin.utf8
+                appendUser(index)
+                bytes += (index < events - 1 ? between : end).utf8
+            }
+            bytes += "]}".utf8
         case .lines:
             for index in 0..<events {
                 bytes += "{\"stream\":\"".utf8
@@ -128,6 +150,19 @@ struct RequestTemplate {
             bytes[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
         }
+    }
+
+    private static func base64(_ bytes: [UInt8]) -> String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        var text: [UInt8] = []
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let part = bytes[start..<min(start + 3, bytes.count)]
+            let group = part.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - part.count))
+            for place in 0..<4 {
+                text.append(place > part.count ? UInt8(ascii: "=") : alphabet[group >> (18 - 6 * place) & 63])
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The mixing step of SplitMix64.
