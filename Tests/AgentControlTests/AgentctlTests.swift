@@ -223,7 +223,7 @@ import Testing
         #expect(try Agentctl.run("send", "clicks", stdin: "a\nb\n", in: scratch).words == "queued 1 event\n")
         let lines = try Agentctl.run("send", "clicks", "--ndjson", stdin: "{\"a\":1}\r\n\n 2\n", in: scratch)
         #expect(lines == .init(code: 0, out: "", words: "queued 2 events\n"))
-        let sent = handler.requests.compactMap { if case .send(let request) = $0 { request } else { nil } }
+        let sent = handler.requests.compactMap { $0 as? SendRequest }
         #expect(
             sent.map(\.events) == [
                 [Payload("one"), Payload("two")], [Payload("a\nb\n")], [Payload("{\"a\":1}"), Payload(" 2")],
@@ -265,7 +265,7 @@ import Testing
         defer { server.stop() }
         let outcome = try Agentctl.run("flush", "--timeout", "1500ms", in: scratch)
         #expect(outcome.code == 1 && outcome.words.contains("still 1 event queued"))
-        guard case .flush(let request)? = handler.requests.first else { return #expect(Bool(false)) }
+        let request = try #require(handler.requests.first as? FlushRequest)
         #expect(request.timeoutSeconds == 1.5)
     }
 
@@ -313,7 +313,7 @@ import Testing
         #expect(try Agentctl.run("dead-letters", "requeue", "3", "4", in: scratch).code == 0)
         let tooMany = try Agentctl.run("dead-letters", "requeue", "3", "4", "5", in: scratch)
         #expect(tooMany.code == 1 && tooMany.words.contains("1 of these ids"))
-        let dryRuns = handler.requests.map { if case .requeue(let request) = $0 { request.dryRun } else { false } }
+        let dryRuns = handler.requests.map { ($0 as? RequeueRequest)?.dryRun ?? false }
         #expect(dryRuns == [true, false, false, false, false, false], "two letters and an end are three steps")
     }
 
