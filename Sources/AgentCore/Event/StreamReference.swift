@@ -31,5 +31,15 @@ public struct StreamReference: Sendable, Hashable, Codable, CustomStringConverti
         try container.encode(description)
     }
 
+    /// - Parameter region: the configured one.
+    public func destination(in region: String) -> Destination {
+        Destination(region: self.region ?? region, stream: name)
+    }
+
+    /// Whether it may mean that destination, if the configured region is not known.
+    public func matches(_ destination: Destination) -> Bool {
+        destination.stream == name && (region ?? destination.region) == destination.region
+    }
+
     public var description: String { region.map { "\(name)@\($0)" } ?? name }
 }

@@ -40,10 +40,8 @@ final class ControlService: Sendable {
 
     /// The destination that an operator names: configured, or with a place in the queue.
     func destination<Value>(_ stream: StreamReference, _ reply: ControlReply<Value>) -> DestinationID? {
-        if let known = catalog.known(stream: stream.name, region: stream.region) { return known.id }
-        let named = store.snapshot().streams.filter {
-            $0.destination.stream == stream.name && (stream.region ?? $0.destination.region) == $0.destination.region
-        }
+        if let known = catalog.known(stream) { return known.id }
+        let named = store.snapshot().streams.filter { stream.matches($0.destination) }
         if named.count == 1 { return named[0].id }
         let message =
             named.isEmpty
