@@ -317,6 +317,37 @@ import Testing
         #expect(dryRuns == [true, false, false, false, false, false], "two letters and an end are three steps")
     }
 
+    @Test func purgingDeadLettersWantsYes() throws {
+        let scratch = try Scratch()
+        let handler = scripted { $0.letters = [.sample(3), .sample(4), .sample(5)] }
+        let server = try scratch.server(handler)
+        defer { server.stop() }
+        let counted = try Agentctl.run("dead-letters", "purge", "--stream", "clicks", "--older-than", "7d", in: scratch)
+        #expect(counted.code == 1)
+        #expect(counted.words == "would purge 3 dead letters (3.0 KiB). Say --yes to do it.\n")
+        let asked = try #require(handler.requests.first as? PurgeDeadLettersRequest)
+        #expect(asked.dryRun && asked.which == .stream(StreamReference(name: "clicks")))
+        #expect(asked.olderThanSeconds == 7 * 86_400)
+        let some = try Agentctl.run("dead-letters", "purge", "3", "9", "--yes", in: scratch)
+        #expect(some.code == 1)
+        #expect(some.words.hasPrefix("purged 1 dead letter (1.0 KiB)\nagentctl: 1 of these ids are not"))
+        let all = try Agentctl.run("dead-letters", "purge", "--all", "--yes", in: scratch)
+        #expect(all == .init(code: 0, out: "", words: "purged 2 dead letters (2.0 KiB)\n"))
+    }
+
+    @Test(arguments: [
+        [], ["--all", "3"], ["--stream", "clicks", "--all"], ["0"], ["--all", "--older-than", "soon"],
+        ["--all", "--older-than", "-1d"],
+    ])
+    func aPurgeSaysWhatItMeans(arguments: [String]) throws {
+        let scratch = try Scratch()
+        let handler = scripted()
+        let server = try scratch.server(handler)
+        defer { server.stop() }
+        #expect(try Agentctl.run(["dead-letters", "purge"] + arguments, in: scratch).code == 64)
+        #expect(handler.requests.isEmpty)
+    }
+
     // MARK: check-config
 
     /// Beside a copy of agentctl stands a script in agentd's place, which says what it was asked and ends with 78.
@@ -360,8 +391,8 @@ import Testing
                   resume                  Deliver a paused stream's events again.
                   flush                   Send what is queued now, and wait until the queue is
                                           empty.
-                  dead-letters            Look at events that were given up, and queue them
-                                          again.
+                  dead-letters            Look at events that were given up, queue them again,
+                                          or delete them.
                   check-config            Check a configuration file with the agentd beside
                                           this agentctl, or on $PATH.
 

@@ -34,6 +34,8 @@ import Testing
         ("requeue", #"{"which":{"ids":{"_0":[1,-1]}},"dry_run":true}"#),
         ("requeue", #"{"which":{"stream":{"_0":"a"}},"dry_run":true,"after":9223372036854775807}"#),
         ("requeue", #"{"which":{"stream":{"_0":"a"}},"dry_run":true,"through":-1}"#),
+        ("purge_dead_letters", #"{"all":true,"dry_run":true,"older_than_seconds":-1}"#),
+        ("purge_dead_letters", #"{"all":true,"dry_run":true,"older_than_seconds":1e300}"#),
     ])
     func aNumberOutOfRangeIsRefusedWithTheRangeAndTheNumber(verb: String, with: String) throws {
         let message = try #require(refusal(of: verb, with))
@@ -73,6 +75,16 @@ import Testing
         #expect(send("", "[]") != nil)
         #expect(send("", #"[""]"#) != nil, "an empty event")
         #expect(send("", #"["%"]"#) != nil)
+    }
+
+    @Test(arguments: [
+        #""#, #""all":false,"#, #""all":null,"#, #""all":true,"stream":"a","#, #""ids":[1],"all":true,"#,
+        #""ids":["1"],"#, #""ids":[0],"#, #""stream":"*","#, #""all":1,"#,
+    ])
+    func whatAPurgeIsToDestroyIsNeverGuessed(which: String) {
+        let rest = #""older_than_seconds":0,"dry_run":false}"#
+        #expect(refusal(of: "purge_dead_letters", "{\(which)\(rest)") != nil)
+        #expect(refusal(of: "purge_dead_letters", "{\"all\":true,\(rest)") == nil)
     }
 
     @Test func depthIsBoundedBeforeAnythingIsDecoded() {
@@ -144,6 +156,13 @@ import Testing
                     #"{"after":3,"dry_run":false,"through":9,"which":{"stream":{"_0":"a@eu-west-1"}}}"#
                 )
         )
+        #expect(
+            try written(PurgeDeadLettersRequest(.all, olderThanSeconds: 60, dryRun: true))
+                == line(
+                    "purge_dead_letters",
+                    #"{"after":0,"all":true,"dry_run":true,"older_than_seconds":60,"through":0}"#
+                )
+        )
     }
 
     @Test func everyRequestOfAClientIsReadAsItWasMeant() throws {
@@ -155,6 +174,9 @@ import Testing
             DeadLetterQuery(stream: nil, after: 1, limit: 2), DeadLetterQuery(stream: stream, limit: 2),
             DeadLetterRequest(id: 5), RequeueRequest(.ids([1, 2]), dryRun: true),
             RequeueRequest(.stream(stream), dryRun: false, after: 3, through: 9),
+            PurgeDeadLettersRequest(.ids([1, 2]), dryRun: true),
+            PurgeDeadLettersRequest(.stream(stream), olderThanSeconds: 0.5, dryRun: false, after: 3, through: 9),
+            PurgeDeadLettersRequest(.all, dryRun: true),
         ]
         let desk = ControlDesk(ScriptedHandler().handlers)
         for request in requests {

@@ -54,6 +54,7 @@ final class ScriptedHandler: Sendable {
         [
             VerbHandler(status), VerbHandler(peek), VerbHandler(send), .waiting(flush), VerbHandler(pause),
             VerbHandler(resume), VerbHandler(deadLetters), VerbHandler(deadLetter), VerbHandler(requeue),
+            VerbHandler(purgeDeadLetters),
         ]
     }
 
@@ -145,6 +146,25 @@ final class ScriptedHandler: Sendable {
                 return .failure(ControlError(.notFound, "There is no dead letter \(request.id)."))
             }
             return .success(letter)
+        }
+    }
+
+    /// A dead letter a step, which is gone then.
+    func purgeDeadLetters(_ request: PurgeDeadLettersRequest, reply: @escaping ControlReply<PurgeStep>) {
+        answer(request, reply) { script in
+            var step = PurgeStep()
+            let ids = script.letters.map(\.event.id)
+            if case .ids(let wanted) = request.which {
+                step.events = wanted.filter(ids.contains).count
+                step.missing = wanted.count - step.events
+                if !request.dryRun { script.letters.removeAll { wanted.contains($0.event.id) } }
+            } else if let id = ids.first(where: { $0 > request.after }) {
+                step.events = 1
+                step.next = .init(after: id, through: ids.last ?? 0)
+                if !request.dryRun { script.letters.removeAll { $0.event.id == id } }
+            }
+            step.bytes = step.events * 1024
+            return .success(step)
         }
     }
 

@@ -66,19 +66,9 @@ public struct RequeueStep: Sendable, Equatable, Codable {
     /// Ids that are not, or no longer, dead letters'.
     public var missing = 0
     /// Where the next step goes on: ``RequeueRequest/after`` and ``RequeueRequest/through``. `nil`: there is none.
-    public var next: Range?
+    public var next: StepRange?
     /// Why it ended early, with dead letters left: a sentence.
     public var stoppedBecause: String?
-
-    public struct Range: Sendable, Equatable, Codable {
-        public let after: Int64
-        public let through: Int64
-
-        public init(after: Int64, through: Int64) {
-            self.after = after
-            self.through = through
-        }
-    }
 
     public init() {}
 }
@@ -129,7 +119,7 @@ extension ControlClient {
         return report
     }
 
-    private static func groups(of ids: [Int64]) -> [[Int64]] {
+    static func groups(of ids: [Int64]) -> [[Int64]] {
         stride(from: 0, to: ids.count, by: ControlLimits.idsPerRequest).map { start in
             Array(ids[start..<min(start + ControlLimits.idsPerRequest, ids.count)])
         }

@@ -33,6 +33,7 @@ final class ControlService: Sendable {
         [
             VerbHandler(status), VerbHandler(peek), VerbHandler(send), .waiting(flush), VerbHandler(pause),
             VerbHandler(resume), VerbHandler(deadLetters), VerbHandler(deadLetter), VerbHandler(requeue),
+            VerbHandler(purgeDeadLetters),
         ]
     }
 
