@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a request has to wait for, and so what it can hold up.
-enum ControlLane: CaseIterable {
+public enum ControlLane: Sendable, CaseIterable {
     /// Answered for all who ask together; without bound.
-    case status
+    case shared
     /// Reads the queue.
     case reading
     /// Waits for a commit.
@@ -29,7 +29,7 @@ struct ControlAdmission<ID: Hashable> {
     /// How many of a lane are worked on at once, and how many more may wait for their turn.
     static func bounds(_ lane: ControlLane) -> (working: Int, later: Int) {
         switch lane {
-        case .status: (.max, 0)
+        case .shared: (.max, 0)
         // An answer may have 4 MiB of payload.
         case .reading: (4, 8)
         // A request may have 12 MiB of payload.
@@ -67,17 +67,6 @@ struct ControlAdmission<ID: Hashable> {
     }
 }
 
-extension ControlRequest {
-    var lane: ControlLane {
-        switch self {
-        case .status: .status
-        case .peek, .deadLetters, .deadLetter: .reading
-        case .send, .pause, .resume, .requeue: .writing
-        case .flush(let request): request.timeoutSeconds > 0 ? .waiting : .reading
-        }
-    }
-}
-
 extension ControlLane {
     /// Why a request of the lane is refused.
     var refusal: ControlError {
@@ -88,7 +77,7 @@ extension ControlLane {
                 "\(ControlAdmission<ObjectIdentifier>.bounds(self).working) calls wait for an empty queue already. Try "
                     + "again when one of them has ended, or look only: --timeout 0."
             )
-        case .status, .reading, .writing:
+        case .shared, .reading, .writing:
             ControlError(.unavailable, "Others ask too much of this agentd at the moment. Try again.")
         }
     }

@@ -6,7 +6,7 @@ internal import FoundationEssentials
 /// The members of an object in a request, each checked where it is read. A member that is `null` is not there.
 ///
 /// Borrowed from the line, as the view is.
-struct ControlArguments {
+public struct ControlArguments {
     private let members: [String: JSONView]
     /// Before the name of a member in an error: `of 'peek'`.
     private let place: String
@@ -26,6 +26,14 @@ struct ControlArguments {
         self.members = members
         self.place = place
     }
+
+    private init() {
+        members = [:]
+        place = ""
+    }
+
+    /// Of a request that has none.
+    static var none: ControlArguments { ControlArguments() }
 
     subscript(name: String) -> JSONView? { members[name] }
 
@@ -52,6 +60,12 @@ struct ControlArguments {
             throw wrong(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)", found: view)
         }
         return number
+    }
+
+    /// What an answer may hold of data.
+    func maxBytes() throws(ControlError) -> Int {
+        let range = ControlLimits.pageBytes
+        return try integer("max_bytes", in: range, absent: range.upperBound)
     }
 
     func number(_ name: String, in range: ClosedRange<Double>) throws(ControlError) -> Double {

@@ -52,77 +52,30 @@ public final class ControlClient {
 
     deinit { close(descriptor) }
 
-    /// - Parameter patience: how long to wait for the answer; longer than the request itself may take.
-    public func status(patience: Duration = .seconds(10)) throws(ControlFailure) -> StatusReport {
-        try ask(.status, patience: patience)
-    }
-
-    public func peek(_ request: PeekRequest) throws(ControlFailure) -> [EventReport] {
-        try ask(.peek(request), patience: .seconds(60))
-    }
-
-    public func send(_ request: SendRequest) throws(ControlFailure) -> SendReport {
-        try ask(.send(request), patience: .seconds(60))
-    }
-
-    public func flush(_ request: FlushRequest) throws(ControlFailure) -> FlushReport {
-        // The comparison is false for what is no number, which agentd will refuse.
-        let wait = request.timeoutSeconds <= ControlLimits.timeoutSeconds.upperBound ? request.timeoutSeconds : 0
-        return try ask(.flush(request), patience: .seconds(max(0, wait) + 30))
-    }
-
-    public func pause(_ stream: StreamReference) throws(ControlFailure) -> PauseReport {
-        try ask(.pause(stream), patience: .seconds(60))
-    }
-
-    public func resume(_ stream: StreamReference) throws(ControlFailure) -> PauseReport {
-        try ask(.resume(stream), patience: .seconds(60))
-    }
-
-    public func deadLetters(_ query: DeadLetterQuery) throws(ControlFailure) -> [DeadLetterReport] {
-        try ask(.deadLetters(query), patience: .seconds(60))
-    }
-
-    public func deadLetter(id: Int64) throws(ControlFailure) -> DeadLetterReport {
-        try ask(.deadLetter(id: id), patience: .seconds(60))
-    }
-
-    /// Asks for step after step until all is done, or agentd stops.
+    /// Asks again for some seconds where others ask for too much: their turns are short.
     ///
-    /// - Returns: What was done; also where a later step failed, which ``RequeueReport/stoppedBecause`` tells then.
-    public func requeue(_ which: RequeueRequest.Which, dryRun: Bool) throws(ControlFailure) -> RequeueReport {
-        var report = RequeueReport()
-        var steps: [RequeueRequest] =
-            switch which {
-            case .stream: [RequeueRequest(which, dryRun: dryRun)]
-            case .ids(let given):
-                Self.groups(of: Set(given).sorted()).reversed().map { RequeueRequest(.ids($0), dryRun: dryRun) }
-            }
-        while let request = steps.popLast(), report.stoppedBecause == nil {
+    /// - Parameter patience: how long to wait for the answer; `nil`: as long as the verb says.
+    public func ask<Verb: ControlVerb>(
+        _ request: Verb,
+        patience: Duration? = nil
+    ) throws(ControlFailure) -> Verb.Answer {
+        let end = ContinuousClock.now + .seconds(5)
+        while true {
             do throws(ControlFailure) {
-                let step: RequeueStep = try ask(.requeue(request), patience: .seconds(60))
-                report.add(step)
-                if let next = step.next {
-                    steps.append(RequeueRequest(which, dryRun: dryRun, after: next.after, through: next.through))
-                }
+                return try askOnce(request, patience: patience ?? request.patience)
             } catch {
-                if report == RequeueReport() { throw error }
-                report.stoppedBecause = "\(error)"
+                guard case .refused(let refusal) = error, refusal.code == .unavailable, request.lane != .waiting,
+                    ContinuousClock.now < end
+                else { throw error }
+                usleep(50_000)
             }
         }
-        return report
     }
 
-    private static func groups(of ids: [Int64]) -> [[Int64]] {
-        stride(from: 0, to: ids.count, by: ControlLimits.idsPerRequest).map { start in
-            Array(ids[start..<min(start + ControlLimits.idsPerRequest, ids.count)])
-        }
-    }
-
-    private func askOnce<Answer: Decodable>(
-        _ request: ControlRequest,
+    private func askOnce<Verb: ControlVerb>(
+        _ request: Verb,
         patience: Duration
-    ) throws(ControlFailure) -> Answer {
+    ) throws(ControlFailure) -> Verb.Answer {
         var time = timeval(tv_sec: Int(patience.components.seconds), tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
@@ -140,33 +93,17 @@ public final class ControlClient {
             try write(line)
         } catch {
             // Why it does not read on may be what it has said before.
-            if let answer: Result<Answer, ControlError> = try? decode(readLine()), case .failure(let refusal) = answer {
+            if let answer: Result<Verb.Answer, ControlError> = try? decode(readLine()),
+                case .failure(let refusal) = answer
+            {
                 throw .refused(refusal)
             }
             throw error
         }
-        let answer: Result<Answer, ControlError> = try decode(readLine())
+        let answer: Result<Verb.Answer, ControlError> = try decode(readLine())
         switch answer {
         case .success(let value): return value
         case .failure(let refusal): throw .refused(refusal)
-        }
-    }
-
-    /// Asks again for some seconds where others ask for too much: their turns are short.
-    private func ask<Answer: Decodable>(
-        _ request: ControlRequest,
-        patience: Duration
-    ) throws(ControlFailure) -> Answer {
-        let end = ContinuousClock.now + .seconds(5)
-        while true {
-            do throws(ControlFailure) {
-                return try askOnce(request, patience: patience)
-            } catch {
-                guard case .refused(let refusal) = error, refusal.code == .unavailable, request.lane != .waiting,
-                    ContinuousClock.now < end
-                else { throw error }
-                usleep(50_000)
-            }
         }
     }
 

@@ -20,7 +20,7 @@ final class ControlConnection: @unchecked Sendable {
         /// Reads, until there is a request.
         case idle
         /// Has a request whose turn comes later.
-        case later(ControlRequest, ControlLane)
+        case later(ControlCall, ControlLane)
         case working(ControlLane)
         /// Has an answer that the client has not read.
         case writing
@@ -193,15 +193,15 @@ final class ControlConnection: @unchecked Sendable {
         owner?.moved(self)
         guard case .idle = phase, let owner else { return }
         do throws(ControlError) {
-            let request = try ControlRequest(reading: line)
-            let lane = request.lane
+            let call = try desk.read(line)
+            let lane = call.request.lane
             switch owner.admits(self, to: lane) {
             case .begin:
                 requestBytes = line.count
-                begin(request, lane)
+                begin(call, lane)
             case .later:
                 requestBytes = line.count
-                phase = .later(request, lane)
+                phase = .later(call, lane)
             case .refuse: throw lane.refusal
             }
         } catch {
@@ -212,13 +212,13 @@ final class ControlConnection: @unchecked Sendable {
     /// The turn of the request that was admitted for later.
     func begin() {
         dispatchPrecondition(condition: .onQueue(queue))
-        if case .later(let request, let lane) = phase { begin(request, lane) }
+        if case .later(let call, let lane) = phase { begin(call, lane) }
     }
 
-    private func begin(_ asked: ControlRequest, _ lane: ControlLane) {
+    private func begin(_ call: ControlCall, _ lane: ControlLane) {
         phase = .working(lane)
         request += 1
-        abandon = desk.handle(asked) { [weak self, queue, request] answer in
+        abandon = call.begin { [weak self, queue, request] answer in
             queue.async { [weak self] in self?.answered(request, answer) }
         }
     }

@@ -12,8 +12,10 @@ public enum ControlLimits {
     public static let pageBytes = 1...(4 << 20)
     /// How long a flush may wait.
     public static let timeoutSeconds = 0.0...604_800
+    /// How old what is purged has to be at least; a hundred years.
+    public static let ageSeconds = 0.0...3_155_760_000
     /// Events in a request to send.
     public static let eventsPerRequest = 10_000
-    /// Ids in a request to requeue.
+    /// Ids in a request to requeue or purge.
     public static let idsPerRequest = 1000
 }

@@ -20,30 +20,8 @@ enum ControlProtocol {
     static let version = 1
     static let maxRequestBytes = 16 << 20
 
-    static func encode(_ request: ControlRequest) throws -> [UInt8] {
-        switch request {
-        case .status: try line(Request(verb: .status, with: Nothing()))
-        case .peek(let with): try line(Request(verb: .peek, with: with))
-        case .send(let with): try line(Request(verb: .send, with: with))
-        case .flush(let with): try line(Request(verb: .flush, with: with))
-        case .pause(let with): try line(Request(verb: .pause, with: StreamArgument(stream: with)))
-        case .resume(let with): try line(Request(verb: .resume, with: StreamArgument(stream: with)))
-        case .deadLetters(let with): try line(Request(verb: .deadLetters, with: with))
-        case .deadLetter(let id): try line(Request(verb: .deadLetter, with: IDArgument(id: id)))
-        case .requeue(let with): try line(Request(verb: .requeue, with: with))
-        }
-    }
-
-    /// The answer to `status`, of which there may be thousands of streams: see ``JSONWriter``.
-    static func encode(status answer: Result<StatusReport, ControlError>) -> [UInt8] {
-        guard case .success(let report) = answer else { return encode(answer) }
-        var writer = JSONWriter()
-        writer.object { writer in
-            writer.name("ok")
-            report.write(to: &writer)
-            writer.member("v", version)
-        }
-        return writer.bytes + [UInt8(ascii: "\n")]
+    static func encode<Verb: ControlVerb>(_ request: Verb) throws -> [UInt8] {
+        try line(Request(verb: Verb.verb, with: request))
     }
 
     static func encode(_ answer: Result<some Encodable, ControlError>) -> [UInt8] {
@@ -90,15 +68,9 @@ enum ControlProtocol {
 
     // MARK: Lines
 
-    enum Verb: String, Encodable {
-        case status, peek, send, flush, pause, resume, requeue
-        case deadLetters = "dead_letters"
-        case deadLetter = "dead_letter"
-    }
-
     private struct Request<Arguments: Encodable>: Encodable {
         var v = version
-        let verb: Verb
+        let verb: String
         let with: Arguments
     }
 
@@ -111,10 +83,6 @@ enum ControlProtocol {
         var v = version
         let error: ControlError
     }
-
-    private struct Nothing: Encodable {}
-    private struct StreamArgument: Encodable { let stream: StreamReference }
-    private struct IDArgument: Encodable { let id: Int64 }
 
     private static func line(_ value: some Encodable) throws -> [UInt8] {
         [UInt8](try encoder.encode(value)) + [UInt8(ascii: "\n")]

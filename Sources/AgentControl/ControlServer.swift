@@ -3,7 +3,7 @@
 internal import Dispatch
 internal import Glibc
 
-/// Listens on the control socket and hands requests to a ``ControlHandler``.
+/// Listens on the control socket and hands requests to each verb's ``VerbHandler``.
 ///
 /// The operator always gets in: what others ask is bounded by kind (see `ControlAdmission`), their idle connections make
 /// room, and some descriptors are kept for this socket. All of its state is confined to one serial queue, which waits
@@ -20,15 +20,15 @@ public final class ControlServer: Sendable {
 
     /// Makes the socket file, mode 0660, group `agentd-admin` where there is one. A file left behind by a dead
     /// process is replaced.
-    public init(path: String, handler: any ControlHandler) throws(UnixSocketError) {
+    public init(path: String, handlers: [VerbHandler]) throws(UnixSocketError) {
         let descriptor = try UnixSocket.listen(path: path, mode: 0o660, group: Self.group)
-        state = ControlServerState(queue: queue, descriptor: descriptor, path: path, handler: handler)
+        state = ControlServerState(queue: queue, descriptor: descriptor, path: path, handlers: handlers)
     }
 
     /// Takes over a listening Unix socket, such as one that systemd handed in; its file is left to whoever made it.
-    public init(listening descriptor: Int32, handler: any ControlHandler) {
+    public init(listening descriptor: Int32, handlers: [VerbHandler]) {
         UnixSocket.setNonBlocking(descriptor)
-        state = ControlServerState(queue: queue, descriptor: descriptor, path: nil, handler: handler)
+        state = ControlServerState(queue: queue, descriptor: descriptor, path: nil, handlers: handlers)
     }
 
     public func start() {

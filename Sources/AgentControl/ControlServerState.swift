@@ -29,12 +29,12 @@ final class ControlServerState: @unchecked Sendable {
     private var reserve = DescriptorReserve()
     private var isStopped = false
 
-    init(queue: DispatchQueue, descriptor: Int32, path: String?, handler: any ControlHandler) {
+    init(queue: DispatchQueue, descriptor: Int32, path: String?, handlers: [VerbHandler]) {
         self.queue = queue
         self.descriptor = descriptor
         self.path = path
         self.file = path.flatMap(FileIdentity.init)
-        desk = ControlDesk(handler: handler)
+        desk = ControlDesk(handlers)
     }
 
     func start() {

@@ -63,22 +63,7 @@ extension DeadLetterReport: Codable {
     }
 }
 
-extension SendRequest: Encodable {
-    private enum CodingKeys: String, CodingKey {
-        case stream, partitionKey, eventsBase64, json
-    }
-
-    /// Always base64, which is never longer than 4/3 of the data; escaped text can be.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(stream, forKey: .stream)
-        try container.encode(partitionKey, forKey: .partitionKey)
-        try container.encode(events.map(base64), forKey: .eventsBase64)
-        try container.encode(isJSON, forKey: .json)
-    }
-}
-
-private func base64(_ payload: Payload) -> String {
+func base64(_ payload: Payload) -> String {
     payload.withUnsafeBytes { Data($0) }.base64EncodedString()
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import AgentCore
+
 /// How events come in: addresses, limits and time-outs.
 public struct IngestSettings: Sendable {
     /// `host:port` or `[v6]:port`; port 0 takes any free one; empty: no HTTP over TCP.
@@ -38,10 +40,9 @@ public struct IngestSettings: Sendable {
     /// Threads that serve connections, 1...; a connection stays with one of them.
     public var eventLoops = 1
 
-    /// Where lines go that name no stream; `nil`: they are refused.
-    public var defaultStream: String?
-    /// Its region; `nil`: the configured one. A line that names a region means the stream of that name there.
-    public var defaultRegion: String?
+    /// Where lines go that name no stream; `nil`: they are refused. A line that names a region means the stream of that
+    /// name there.
+    public var defaultStream: StreamReference?
     /// Names, without port, that a `Host` may have beside `localhost`, loopback addresses, the host of ``http``, and
     /// the address that the client connected to.
     public var allowedHosts: [String] = []
@@ -52,7 +53,7 @@ public struct IngestSettings: Sendable {
 }
 
 /// When puts of the Kinesis API are answered.
-public enum KinesisAPIMode: Sendable {
+public enum KinesisAPIMode: String, Sendable, CaseIterable {
     /// Once the records are in the queue, with ids of the queue as sequence numbers.
     case buffer
     /// Once Kinesis has them, with its own sequence numbers and shards, or after ``IngestSettings/putWait`` with a fault.

@@ -2,14 +2,14 @@
 
 /// What the operator sets of the queue.
 public struct QueueSettings: Sendable {
-    public enum WhenFull: Hashable, Sendable {
+    public enum WhenFull: String, Hashable, Sendable, CaseIterable {
         /// Turns new events away.
         case reject
         /// Removes the oldest events, counted as evicted.
-        case dropOldest
+        case dropOldest = "drop-oldest"
     }
 
-    public enum Durability: Hashable, Sendable {
+    public enum Durability: String, Hashable, Sendable, CaseIterable {
         /// What was acknowledged survives a power cut.
         case full
         /// What was acknowledged survives a crash of the agent; a power cut may take the last second.

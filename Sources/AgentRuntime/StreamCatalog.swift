@@ -97,8 +97,9 @@ final class StreamCatalog: StreamDirectory {
     func isDelivering(_ id: DestinationID) -> Bool { isDelivering(id) }
 
     /// The configured or accepted destination of that name, for operators.
-    func known(stream: String, region: String?) -> StreamTarget? {
-        state.withLock { $0.targets[region ?? settings.aws.region]?[stream] }
+    func known(_ stream: StreamReference) -> StreamTarget? {
+        let destination = stream.destination(in: settings.aws.region)
+        return state.withLock { $0.target(destination) }
     }
 
     private func accept(_ destination: Destination) throws(StreamRefusal) -> StreamTarget {

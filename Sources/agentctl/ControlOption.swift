@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import AgentControl
+internal import AgentControl
+public import AgentCore
 public import ArgumentParser
 internal import Glibc
 

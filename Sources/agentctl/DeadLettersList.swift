@@ -35,7 +35,7 @@ struct DeadLettersList: ParsableCommand {
             var (after, left) = (after, limit)
             while left > 0 {
                 let page = min(left, ControlLimits.pageEvents.upperBound)
-                let letters = try client.deadLetters(DeadLetterQuery(stream: stream, after: after, limit: page))
+                let letters = try client.ask(DeadLetterQuery(stream: stream, after: after, limit: page))
                 guard let last = letters.last else { break }
                 for letter in letters {
                     if json { list.add(try controlJSON(letter, pretty: false)) } else { Console.print(line(letter)) }

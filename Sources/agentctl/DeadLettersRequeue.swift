@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import AgentControl
+internal import AgentCore
 internal import ArgumentParser
 
 struct DeadLettersRequeue: ParsableCommand {

@@ -24,7 +24,7 @@ struct DeadLettersShow: ParsableCommand {
 
     func run() throws {
         try control.withClient { client in
-            let letter = try client.deadLetter(id: id)
+            let letter = try client.ask(DeadLetterRequest(id: id))
             if json { return Console.print(try controlJSON(letter, pretty: true)) }
             let event = letter.event
             var lines = [

@@ -20,7 +20,7 @@ struct FlushCommand: ParsableCommand {
 
     func run() throws {
         try control.withClient { client in
-            let report = try client.flush(FlushRequest(timeoutSeconds: timeout.seconds))
+            let report = try client.ask(FlushRequest(timeoutSeconds: timeout.seconds))
             if json { Console.print(try controlJSON(report, pretty: true)) }
             if report.empty { return Console.say("the queue is empty") }
             let queued = Readable.count(report.queuedEvents, "event")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import AgentControl
+internal import AgentCore
 internal import ArgumentParser
 
 struct PauseCommand: ParsableCommand {
@@ -16,7 +17,7 @@ struct PauseCommand: ParsableCommand {
 
     func run() throws {
         try control.withClient { client in
-            let report = try client.pause(stream)
+            let report = try client.ask(PauseRequest(stream))
             let queued = Readable.count(report.queuedEvents, "event")
             Console.say("paused \(report.name)@\(report.region), with \(queued) queued")
         }

@@ -31,7 +31,7 @@ struct PeekCommand: ParsableCommand {
             var (after, left) = (Int64(0), limit)
             while left > 0 {
                 let page = min(left, ControlLimits.pageEvents.upperBound)
-                let events = try client.peek(PeekRequest(stream: stream, after: after, limit: page))
+                let events = try client.ask(PeekRequest(stream: stream, after: after, limit: page))
                 guard let last = events.last else { break }
                 for event in events {
                     if json {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import AgentControl
+internal import AgentCore
 internal import ArgumentParser
 
 struct ResumeCommand: ParsableCommand {
@@ -16,7 +17,7 @@ struct ResumeCommand: ParsableCommand {
 
     func run() throws {
         try control.withClient { client in
-            let report = try client.resume(stream)
+            let report = try client.ask(ResumeRequest(stream))
             let queued = Readable.count(report.queuedEvents, "event")
             Console.say("resumed \(report.name)@\(report.region), with \(queued) queued")
         }

@@ -50,7 +50,7 @@ struct SendCommand: ParsableCommand {
                         events: group,
                         isJSON: ndjson
                     )
-                    let report = try client.send(request)
+                    let report = try client.ask(request)
                     accepted += report.accepted
                     if json { Console.print(try controlJSON(report, pretty: false)) }
                 }

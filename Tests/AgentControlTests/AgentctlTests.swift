@@ -223,7 +223,7 @@ import Testing
         #expect(try Agentctl.run("send", "clicks", stdin: "a\nb\n", in: scratch).words == "queued 1 event\n")
         let lines = try Agentctl.run("send", "clicks", "--ndjson", stdin: "{\"a\":1}\r\n\n 2\n", in: scratch)
         #expect(lines == .init(code: 0, out: "", words: "queued 2 events\n"))
-        let sent = handler.requests.compactMap { if case .send(let request) = $0 { request } else { nil } }
+        let sent = handler.requests.compactMap { $0 as? SendRequest }
         #expect(
             sent.map(\.events) == [
                 [Payload("one"), Payload("two")], [Payload("a\nb\n")], [Payload("{\"a\":1}"), Payload(" 2")],
@@ -265,7 +265,7 @@ import Testing
         defer { server.stop() }
         let outcome = try Agentctl.run("flush", "--timeout", "1500ms", in: scratch)
         #expect(outcome.code == 1 && outcome.words.contains("still 1 event queued"))
-        guard case .flush(let request)? = handler.requests.first else { return #expect(Bool(false)) }
+        let request = try #require(handler.requests.first as? FlushRequest)
         #expect(request.timeoutSeconds == 1.5)
     }
 
@@ -313,8 +313,39 @@ import Testing
         #expect(try Agentctl.run("dead-letters", "requeue", "3", "4", in: scratch).code == 0)
         let tooMany = try Agentctl.run("dead-letters", "requeue", "3", "4", "5", in: scratch)
         #expect(tooMany.code == 1 && tooMany.words.contains("1 of these ids"))
-        let dryRuns = handler.requests.map { if case .requeue(let request) = $0 { request.dryRun } else { false } }
+        let dryRuns = handler.requests.map { ($0 as? RequeueRequest)?.dryRun ?? false }
         #expect(dryRuns == [true, false, false, false, false, false], "two letters and an end are three steps")
+    }
+
+    @Test func purgingDeadLettersWantsYes() throws {
+        let scratch = try Scratch()
+        let handler = scripted { $0.letters = [.sample(3), .sample(4), .sample(5)] }
+        let server = try scratch.server(handler)
+        defer { server.stop() }
+        let counted = try Agentctl.run("dead-letters", "purge", "--stream", "clicks", "--older-than", "7d", in: scratch)
+        #expect(counted.code == 1)
+        #expect(counted.words == "would purge 3 dead letters (3.0 KiB). Say --yes to do it.\n")
+        let asked = try #require(handler.requests.first as? PurgeDeadLettersRequest)
+        #expect(asked.dryRun && asked.which == .stream(StreamReference(name: "clicks")))
+        #expect(asked.olderThanSeconds == 7 * 86_400)
+        let some = try Agentctl.run("dead-letters", "purge", "3", "9", "--yes", in: scratch)
+        #expect(some.code == 1)
+        #expect(some.words.hasPrefix("purged 1 dead letter (1.0 KiB)\nagentctl: 1 of these ids are not"))
+        let all = try Agentctl.run("dead-letters", "purge", "--all", "--yes", in: scratch)
+        #expect(all == .init(code: 0, out: "", words: "purged 2 dead letters (2.0 KiB)\n"))
+    }
+
+    @Test(arguments: [
+        [], ["--all", "3"], ["--stream", "clicks", "--all"], ["0"], ["--all", "--older-than", "soon"],
+        ["--all", "--older-than", "-1d"],
+    ])
+    func aPurgeSaysWhatItMeans(arguments: [String]) throws {
+        let scratch = try Scratch()
+        let handler = scripted()
+        let server = try scratch.server(handler)
+        defer { server.stop() }
+        #expect(try Agentctl.run(["dead-letters", "purge"] + arguments, in: scratch).code == 64)
+        #expect(handler.requests.isEmpty)
     }
 
     // MARK: check-config
@@ -360,8 +391,8 @@ import Testing
                   resume                  Deliver a paused stream's events again.
                   flush                   Send what is queued now, and wait until the queue is
                                           empty.
-                  dead-letters            Look at events that were given up, and queue them
-                                          again.
+                  dead-letters            Look at events that were given up, queue them again,
+                                          or delete them.
                   check-config            Check a configuration file with the agentd beside
                                           this agentctl, or on $PATH.
 

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct ControlAdmissionTests {
     @Test func noLaneTakesThePlaceOfAnother() {
-        for full in ControlLane.allCases where full != .status {
+        for full in ControlLane.allCases where full != .shared {
             var admission = ControlAdmission<Int>()
             var id = 0
             while admission.enter(id, full) != .refuse {
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test func allLanesTogetherLeaveRoomForQuestions() {
-        let bounds = ControlLane.allCases.filter { $0 != .status }.map(ControlAdmission<Int>.bounds)
+        let bounds = ControlLane.allCases.filter { $0 != .shared }.map(ControlAdmission<Int>.bounds)
         #expect(bounds.reduce(0) { $0 + $1.working + $1.later } <= ControlServer.maxConnections - 16)
     }
 

@@ -22,7 +22,7 @@ import Testing
 
     /// Asks for the status until the server has taken so many other requests.
     private func wait(_ handler: ScriptedHandler, for count: Int, _ client: ControlClient) throws {
-        func taken() -> Int { handler.requests.filter { if case .status = $0 { false } else { true } }.count }
+        func taken() -> Int { handler.requests.filter { !($0 is StatusRequest) }.count }
         while taken() < count { _ = try client.status() }
         #expect(taken() == count)
     }
@@ -41,7 +41,7 @@ import Testing
             #expect(line.contains(#""code":"unavailable""#) && line.contains("8 calls wait"), "\(line)")
         }
         #expect(try ControlClient(path: scratch.socket).status() == StatusReport())
-        #expect(try client.peek(PeekRequest(stream: StreamReference(name: "a"), limit: 1)) == [])
+        #expect(try client.ask(PeekRequest(stream: StreamReference(name: "a"), limit: 1)) == [])
         handler.release()
         for flush in flushes.prefix(8) { #expect(flush.line().contains(#""empty":true"#)) }
     }
@@ -110,10 +110,11 @@ import Testing
     @Test func oneStatusServesAllWhoAskMeanwhile() {
         let handler = handler { $0.holdsStatus = true }
         let queue = DispatchQueue(label: "test")
-        let rounds = StatusRounds(handler: handler, queue: queue)
+        let rounds = SharedRounds<StatusRequest>(queue: queue) { handler.status($0, reply: $1) }
         let answers = Mutex<[Int: Int]>([:])
         let ask = { (number: Int) in
-            rounds.ask { line in answers.withLock { $0[number, default: 0] += line.isEmpty ? 100 : 1 } }
+            rounds.ask(StatusRequest()) { line in answers.withLock { $0[number, default: 0] += line.isEmpty ? 100 : 1 }
+            }
         }
         ask(0)
         for number in 1...20 { ask(number) }
@@ -141,7 +142,7 @@ import Testing
             connection.write(Self.peek)
             try wait(handler, for: number + 1, client)
         }
-        #expect(try client.peek(PeekRequest(stream: StreamReference(name: "a"), limit: 1)) == [large])
+        #expect(try client.ask(PeekRequest(stream: StreamReference(name: "a"), limit: 1)) == [large])
         let closed = lazy.filter { $0.hasHungUp() }
         #expect(closed.count >= 8, "64 MiB hold two such answers")
         #expect(try client.status() == StatusReport())
@@ -160,7 +161,7 @@ import Testing
         let client = try ControlClient(path: scratch.socket)
         let event = Payload([UInt8](repeating: 7, count: 10 << 20))
         let request = SendRequest(stream: StreamReference(name: "a"), partitionKey: "", events: [event], isJSON: false)
-        #expect(try client.send(request).accepted == 1)
+        #expect(try client.ask(request).accepted == 1)
         #expect(partial.filter { $0.hasHungUp() }.count >= 4)
     }
 
@@ -183,7 +184,7 @@ import Testing
         }
         defer { isOver.store(true, ordering: .relaxed) }
         let client = try ControlClient(path: scratch.socket)
-        #expect(try client.peek(PeekRequest(stream: StreamReference(name: "a"), limit: 1)) == [])
+        #expect(try client.ask(PeekRequest(stream: StreamReference(name: "a"), limit: 1)) == [])
     }
 
     @Test func aServerThatGoesAwayIsASentence() throws {
@@ -209,7 +210,7 @@ import Testing
         report.queue.oldestAgeSeconds = 1e-7
         report.agent.uptimeSeconds = 123456.789
         for report in [report, .sample, StatusReport()] {
-            let written = ControlProtocol.encode(status: .success(report))
+            let written = StatusRequest.line(.success(report))
             #expect(try ControlProtocol.decodeAnswer(Array(written.dropLast())) == .success(report))
             // The same text, but for the escapes that JSON has two of.
             let text = String(decoding: written, as: UTF8.self)
@@ -227,7 +228,7 @@ import Testing
 
     @Test func aRefusalIsOne() throws {
         let refusal = ControlError(.failed, "No.")
-        let line = ControlProtocol.encode(status: .failure(refusal))
+        let line = StatusRequest.line(.failure(refusal))
         #expect(try ControlProtocol.decodeAnswer(Array(line.dropLast())) == Result<StatusReport, _>.failure(refusal))
     }
 }

@@ -16,6 +16,7 @@ import Testing
         #"{"v":1,"verb":"dead_letters","with":{"after":0,"limit":5,"stream":"clicks"}}"#,
         #"{"v":1,"verb":"dead_letter","with":{"id":3}}"#,
         #"{"v":1,"verb":"requeue","with":{"dry_run":false,"which":{"ids":{"_0":[1,2,3]}}}}"#,
+        #"{"v":1,"verb":"purge_dead_letters","with":{"dry_run":true,"ids":[1,2],"older_than_seconds":60}}"#,
         #"{"v":1,"verb":"requeue","with":{"dry_run":false,"which":{"stream":{"_0":"a"}},"after":1,"through":2}}"#,
     ]
 

@@ -8,7 +8,7 @@ import Testing
 @Suite struct ControlRequestTests {
     private func refusal(_ line: String) -> ControlError? {
         do throws(ControlError) {
-            _ = try ControlRequest(reading: Array(line.utf8))
+            _ = try ControlDesk(ScriptedHandler().handlers).read(Array(line.utf8))
             return nil
         } catch {
             return error
@@ -34,6 +34,8 @@ import Testing
         ("requeue", #"{"which":{"ids":{"_0":[1,-1]}},"dry_run":true}"#),
         ("requeue", #"{"which":{"stream":{"_0":"a"}},"dry_run":true,"after":9223372036854775807}"#),
         ("requeue", #"{"which":{"stream":{"_0":"a"}},"dry_run":true,"through":-1}"#),
+        ("purge_dead_letters", #"{"all":true,"dry_run":true,"older_than_seconds":-1}"#),
+        ("purge_dead_letters", #"{"all":true,"dry_run":true,"older_than_seconds":1e300}"#),
     ])
     func aNumberOutOfRangeIsRefusedWithTheRangeAndTheNumber(verb: String, with: String) throws {
         let message = try #require(refusal(of: verb, with))
@@ -75,6 +77,16 @@ import Testing
         #expect(send("", #"["%"]"#) != nil)
     }
 
+    @Test(arguments: [
+        #""#, #""all":false,"#, #""all":null,"#, #""all":true,"stream":"a","#, #""ids":[1],"all":true,"#,
+        #""ids":["1"],"#, #""ids":[0],"#, #""stream":"*","#, #""all":1,"#,
+    ])
+    func whatAPurgeIsToDestroyIsNeverGuessed(which: String) {
+        let rest = #""older_than_seconds":0,"dry_run":false}"#
+        #expect(refusal(of: "purge_dead_letters", "{\(which)\(rest)") != nil)
+        #expect(refusal(of: "purge_dead_letters", "{\"all\":true,\(rest)") == nil)
+    }
+
     @Test func depthIsBoundedBeforeAnythingIsDecoded() {
         for depth in [513, 100_000] {
             for text in [String(repeating: "[", count: depth), String(repeating: #"{"v":"#, count: depth)] {
@@ -106,20 +118,70 @@ import Testing
         #expect(long.utf8.count < 200)
     }
 
+    /// Byte for byte: an agentctl and an agentd of other versions speak it too.
+    @Test func whatAClientWritesStaysAsItIs() throws {
+        func written(_ request: some ControlVerb) throws -> String {
+            String(decoding: try ControlProtocol.encode(request), as: UTF8.self)
+        }
+        func line(_ verb: String, _ with: String) -> String { #"{"v":1,"verb":"\#(verb)","with":\#(with)}"# + "\n" }
+        let stream = StreamReference(name: "a", region: "eu-west-1")
+        #expect(try written(StatusRequest()) == line("status", "{}"))
+        #expect(
+            try written(PeekRequest(stream: stream, after: 7, limit: 3))
+                == line("peek", #"{"after":7,"limit":3,"max_bytes":4194304,"stream":"a@eu-west-1"}"#)
+        )
+        #expect(
+            try written(SendRequest(stream: stream, partitionKey: "k", events: [Payload("x")], isJSON: true))
+                == line(
+                    "send",
+                    #"{"events_base64":["eA=="],"json":true,"partition_key":"k","stream":"a@eu-west-1"}"#
+                )
+        )
+        #expect(try written(FlushRequest(timeoutSeconds: 0.5)) == line("flush", #"{"timeout_seconds":0.5}"#))
+        #expect(try written(PauseRequest(stream)) == line("pause", #"{"stream":"a@eu-west-1"}"#))
+        #expect(try written(ResumeRequest(stream)) == line("resume", #"{"stream":"a@eu-west-1"}"#))
+        #expect(
+            try written(DeadLetterQuery(stream: nil, limit: 2))
+                == line("dead_letters", #"{"after":0,"limit":2,"max_bytes":4194304}"#)
+        )
+        #expect(try written(DeadLetterRequest(id: 5)) == line("dead_letter", #"{"id":5}"#))
+        #expect(
+            try written(RequeueRequest(.ids([1, 2]), dryRun: true))
+                == line("requeue", #"{"after":0,"dry_run":true,"through":0,"which":{"ids":{"_0":[1,2]}}}"#)
+        )
+        #expect(
+            try written(RequeueRequest(.stream(stream), dryRun: false, after: 3, through: 9))
+                == line(
+                    "requeue",
+                    #"{"after":3,"dry_run":false,"through":9,"which":{"stream":{"_0":"a@eu-west-1"}}}"#
+                )
+        )
+        #expect(
+            try written(PurgeDeadLettersRequest(.all, olderThanSeconds: 60, dryRun: true))
+                == line(
+                    "purge_dead_letters",
+                    #"{"after":0,"all":true,"dry_run":true,"older_than_seconds":60,"through":0}"#
+                )
+        )
+    }
+
     @Test func everyRequestOfAClientIsReadAsItWasMeant() throws {
         let stream = StreamReference(name: "clicks", region: "eu-west-1")
-        let requests: [ControlRequest] = [
-            .status, .peek(PeekRequest(stream: stream, after: 7, limit: 3, maxBytes: 99)),
-            .send(SendRequest(stream: stream, partitionKey: "ü\"\n", events: [Payload([0xff])], isJSON: false)),
-            .flush(FlushRequest(timeoutSeconds: 0.25)), .pause(stream), .resume(stream),
-            .deadLetters(DeadLetterQuery(stream: nil, after: 1, limit: 2)),
-            .deadLetters(DeadLetterQuery(stream: stream, limit: 2)), .deadLetter(id: 5),
-            .requeue(RequeueRequest(.ids([1, 2]), dryRun: true)),
-            .requeue(RequeueRequest(.stream(stream), dryRun: false, after: 3, through: 9)),
+        let requests: [any ControlVerb] = [
+            StatusRequest(), PeekRequest(stream: stream, after: 7, limit: 3, maxBytes: 99),
+            SendRequest(stream: stream, partitionKey: "ü\"\n", events: [Payload([0xff])], isJSON: false),
+            FlushRequest(timeoutSeconds: 0.25), PauseRequest(stream), ResumeRequest(stream),
+            DeadLetterQuery(stream: nil, after: 1, limit: 2), DeadLetterQuery(stream: stream, limit: 2),
+            DeadLetterRequest(id: 5), RequeueRequest(.ids([1, 2]), dryRun: true),
+            RequeueRequest(.stream(stream), dryRun: false, after: 3, through: 9),
+            PurgeDeadLettersRequest(.ids([1, 2]), dryRun: true),
+            PurgeDeadLettersRequest(.stream(stream), olderThanSeconds: 0.5, dryRun: false, after: 3, through: 9),
+            PurgeDeadLettersRequest(.all, dryRun: true),
         ]
+        let desk = ControlDesk(ScriptedHandler().handlers)
         for request in requests {
             let line = try ControlProtocol.encode(request)
-            let read = try ControlRequest(reading: Array(line.dropLast()))
+            let read = try desk.read(Array(line.dropLast())).request
             #expect("\(read)" == "\(request)")
         }
     }

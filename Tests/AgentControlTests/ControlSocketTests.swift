@@ -23,36 +23,36 @@ import Testing
         let clicks = StreamReference(name: "clicks", region: "eu-west-1")
 
         #expect(try client.status() == .sample)
-        #expect(try client.peek(PeekRequest(stream: clicks, limit: 5)) == events)
+        #expect(try client.ask(PeekRequest(stream: clicks, limit: 5)) == events)
         let sent = SendRequest(
             stream: clicks,
             partitionKey: "k",
             events: [Payload("1"), Payload([0xff])],
             isJSON: true
         )
-        #expect(try client.send(sent) == SendReport(accepted: 2, firstID: 1))
-        #expect(try client.flush(FlushRequest(timeoutSeconds: 0.5)) == FlushReport(empty: false, queuedEvents: 9))
-        #expect(try client.pause(clicks).paused)
-        #expect(try client.resume(StreamReference(name: "clicks")).region == "us-east-1")
-        #expect(try client.deadLetters(DeadLetterQuery(stream: nil, after: 3, limit: 2)) == [.sample(7)])
-        #expect(try client.deadLetter(id: 7) == .sample(7))
+        #expect(try client.ask(sent) == SendReport(accepted: 2, firstID: 1))
+        #expect(try client.ask(FlushRequest(timeoutSeconds: 0.5)) == FlushReport(empty: false, queuedEvents: 9))
+        #expect(try client.ask(PauseRequest(clicks)).paused)
+        #expect(try client.ask(ResumeRequest(StreamReference(name: "clicks"))).region == "us-east-1")
+        #expect(try client.ask(DeadLetterQuery(stream: nil, after: 3, limit: 2)) == [.sample(7)])
+        #expect(try client.ask(DeadLetterRequest(id: 7)) == .sample(7))
         #expect(try client.requeue(.ids([8, 7]), dryRun: true).missing == 1)
 
         let requests = handler.requests
         #expect(requests.count == 9)
-        guard case .peek(let peek) = requests[1], case .send(let send) = requests[2],
-            case .flush(let flush) = requests[3],
-            case .pause(clicks) = requests[4], case .deadLetters(let query) = requests[6],
-            case .requeue(let requeue) = requests[8], case .ids([7, 8]) = requeue.which
-        else {
-            Issue.record("\(requests)")
-            return
-        }
+        let peek = try #require(requests[1] as? PeekRequest)
+        let send = try #require(requests[2] as? SendRequest)
+        let flush = try #require(requests[3] as? FlushRequest)
+        let pause = try #require(requests[4] as? PauseRequest)
+        let query = try #require(requests[6] as? DeadLetterQuery)
+        let requeue = try #require(requests[8] as? RequeueRequest)
         #expect(peek.stream == clicks && peek.limit == 5 && peek.after == 0)
         #expect(send.events == sent.events && send.partitionKey == "k" && send.isJSON)
         #expect(flush.timeoutSeconds == 0.5)
         #expect(query.stream == nil && query.after == 3 && query.limit == 2)
+        #expect(pause.stream == clicks)
         #expect(requeue.dryRun)
+        if case .ids(let ids) = requeue.which { #expect(ids == [7, 8]) } else { Issue.record("\(requeue)") }
     }
 
     @Test func aRefusalReachesTheClientWithItsWords() throws {
@@ -62,7 +62,7 @@ import Testing
         let server = try scratch.server(ScriptedHandler(script))
         defer { server.stop() }
         let failure = #expect(throws: ControlFailure.self) {
-            try ControlClient(path: scratch.socket).peek(PeekRequest(stream: StreamReference(name: "clikcs"), limit: 1))
+            try ControlClient(path: scratch.socket).ask(PeekRequest(stream: StreamReference(name: "clikcs"), limit: 1))
         }
         #expect(failure == .refused(ControlError(.noSuchStream, "There is no stream clikcs. Did you mean clicks?")))
     }
@@ -134,7 +134,7 @@ import Testing
         let other = try ControlClient(path: scratch.socket)
         while handler.requests.isEmpty { _ = try other.status() }
         #expect(try other.status() == StatusReport())
-        while !handler.requests.contains(where: { if case .flush = $0 { true } else { false } }) {
+        while !handler.requests.contains(where: { $0 is FlushRequest }) {
             _ = try other.status()
         }
         handler.release()
@@ -149,7 +149,7 @@ import Testing
         let server = try scratch.server(ScriptedHandler(script))
         defer { server.stop() }
         let client = try ControlClient(path: scratch.socket)
-        #expect(try client.peek(PeekRequest(stream: StreamReference(name: "a"), limit: 1)) == [event])
+        #expect(try client.ask(PeekRequest(stream: StreamReference(name: "a"), limit: 1)) == [event])
         #expect(try client.status() == StatusReport())
     }
 
@@ -206,7 +206,7 @@ import Testing
         let server = try scratch.server(ScriptedHandler())
         defer { server.stop() }
         #expect(throws: UnixSocketError.inUse(path: scratch.socket)) {
-            try ControlServer(path: scratch.socket, handler: ScriptedHandler())
+            try ControlServer(path: scratch.socket, handlers: ScriptedHandler().handlers)
         }
         #expect(try ControlClient(path: scratch.socket).status() == StatusReport())
     }
@@ -215,7 +215,7 @@ import Testing
         let scratch = try Scratch()
         close(open(scratch.socket, O_CREAT | O_WRONLY, 0o600))
         #expect(throws: UnixSocketError.notASocket(path: scratch.socket)) {
-            try ControlServer(path: scratch.socket, handler: ScriptedHandler())
+            try ControlServer(path: scratch.socket, handlers: ScriptedHandler().handlers)
         }
         #expect(access(scratch.socket, F_OK) == 0)
     }
@@ -232,6 +232,8 @@ import Testing
 
     @Test(arguments: ["", "/tmp/" + String(repeating: "x", count: 110)])
     func aPathThatNoSocketCanHaveIsRefused(path: String) {
-        #expect(throws: UnixSocketError.badPath(path)) { try ControlServer(path: path, handler: ScriptedHandler()) }
+        #expect(throws: UnixSocketError.badPath(path)) {
+            try ControlServer(path: path, handlers: ScriptedHandler().handlers)
+        }
     }
 }

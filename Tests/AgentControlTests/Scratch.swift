@@ -53,8 +53,8 @@ final class Scratch {
         return "\(path)/\(name)"
     }
 
-    func server(_ handler: any ControlHandler) throws -> ControlServer {
-        let server = try ControlServer(path: socket, handler: handler)
+    func server(_ handler: ScriptedHandler) throws -> ControlServer {
+        let server = try ControlServer(path: socket, handlers: handler.handlers)
         server.start()
         return server
     }

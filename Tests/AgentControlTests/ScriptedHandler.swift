@@ -4,7 +4,7 @@ import AgentControl
 import AgentCore
 
 /// An agentd that answers as it is told, and remembers what it was asked.
-final class ScriptedHandler: ControlHandler {
+final class ScriptedHandler: Sendable {
     struct Script {
         var status: Result<StatusReport, ControlError> = .success(StatusReport())
         var events: [EventReport] = []
@@ -27,7 +27,7 @@ final class ScriptedHandler: ControlHandler {
 
     private struct State {
         var script: Script
-        var requests: [ControlRequest] = []
+        var requests: [any ControlVerb] = []
         var held: [@Sendable () -> Void] = []
         var nextID: Int64 = 1
         var abandoned = 0
@@ -39,7 +39,7 @@ final class ScriptedHandler: ControlHandler {
 
     func change(_ body: (inout Script) -> Void) { state.withLock { body(&$0.script) } }
 
-    var requests: [ControlRequest] { state.withLock { $0.requests } }
+    var requests: [any ControlVerb] { state.withLock { $0.requests } }
 
     /// Flushes whose wait was ended.
     var abandoned: Int { state.withLock { $0.abandoned } }
@@ -50,17 +50,25 @@ final class ScriptedHandler: ControlHandler {
         }) { reply() }
     }
 
-    private func answer<Value: Sendable>(
-        _ request: ControlRequest,
-        _ reply: @escaping ControlReply<Value>,
-        _ value: (inout Script) -> Result<Value, ControlError>
+    var handlers: [VerbHandler] {
+        [
+            VerbHandler(status), VerbHandler(peek), VerbHandler(send), .waiting(flush), VerbHandler(pause),
+            VerbHandler(resume), VerbHandler(deadLetters), VerbHandler(deadLetter), VerbHandler(requeue),
+            VerbHandler(purgeDeadLetters),
+        ]
+    }
+
+    private func answer<Verb: ControlVerb>(
+        _ request: Verb,
+        _ reply: @escaping ControlReply<Verb.Answer>,
+        _ value: (inout Script) -> Result<Verb.Answer, ControlError>
     ) {
-        let reply: ControlReply<Value>? = state.withLock { state in
+        let reply: ControlReply<Verb.Answer>? = state.withLock { state in
             state.requests.append(request)
             let holds =
                 switch request {
-                case .status: state.script.holdsStatus
-                case .flush: state.script.holdsFlush
+                case is StatusRequest: state.script.holdsStatus
+                case is FlushRequest: state.script.holdsFlush
                 default: state.script.holdsWork
                 }
             guard holds else { return reply }
@@ -70,16 +78,18 @@ final class ScriptedHandler: ControlHandler {
         }
         guard let reply else { return }
         let (result, times) = state.withLock { state in
-            if let refusal = state.script.refusal { return (Result<Value, ControlError>.failure(refusal), 1) }
+            if let refusal = state.script.refusal { return (Result<Verb.Answer, ControlError>.failure(refusal), 1) }
             return (value(&state.script), state.script.replies)
         }
         for _ in 0..<times { reply(result) }
     }
 
-    func status(reply: @escaping ControlReply<StatusReport>) { answer(.status, reply) { $0.status } }
+    func status(_ request: StatusRequest, reply: @escaping ControlReply<StatusReport>) {
+        answer(request, reply) { $0.status }
+    }
 
     func peek(_ request: PeekRequest, reply: @escaping ControlReply<[EventReport]>) {
-        answer(.peek(request), reply) {
+        answer(request, reply) {
             // Two at a time: pages are shorter than asked for where they are large.
             .success(Array($0.events.filter { $0.id > request.after }.prefix(min(2, request.limit))))
         }
@@ -90,20 +100,20 @@ final class ScriptedHandler: ControlHandler {
             defer { state.nextID += Int64(request.events.count) }
             return state.nextID
         }
-        answer(.send(request), reply) { _ in .success(SendReport(accepted: request.events.count, firstID: first)) }
+        answer(request, reply) { _ in .success(SendReport(accepted: request.events.count, firstID: first)) }
     }
 
     func flush(_ request: FlushRequest, reply: @escaping ControlReply<FlushReport>) -> @Sendable () -> Void {
-        answer(.flush(request), reply) { .success($0.flushesTo) }
+        answer(request, reply) { .success($0.flushesTo) }
         return { [self] in state.withLock { $0.abandoned += 1 } }
     }
 
-    func pause(_ stream: StreamReference, reply: @escaping ControlReply<PauseReport>) {
-        answer(.pause(stream), reply) { script in
+    func pause(_ request: PauseRequest, reply: @escaping ControlReply<PauseReport>) {
+        answer(request, reply) { script in
             .success(
                 PauseReport(
-                    name: stream.name,
-                    region: stream.region ?? script.regionOfPaused,
+                    name: request.stream.name,
+                    region: request.stream.region ?? script.regionOfPaused,
                     paused: true,
                     queuedEvents: 3
                 )
@@ -111,12 +121,12 @@ final class ScriptedHandler: ControlHandler {
         }
     }
 
-    func resume(_ stream: StreamReference, reply: @escaping ControlReply<PauseReport>) {
-        answer(.resume(stream), reply) { script in
+    func resume(_ request: ResumeRequest, reply: @escaping ControlReply<PauseReport>) {
+        answer(request, reply) { script in
             .success(
                 PauseReport(
-                    name: stream.name,
-                    region: stream.region ?? script.regionOfPaused,
+                    name: request.stream.name,
+                    region: request.stream.region ?? script.regionOfPaused,
                     paused: false,
                     queuedEvents: 3
                 )
@@ -125,23 +135,42 @@ final class ScriptedHandler: ControlHandler {
     }
 
     func deadLetters(_ query: DeadLetterQuery, reply: @escaping ControlReply<[DeadLetterReport]>) {
-        answer(.deadLetters(query), reply) {
+        answer(query, reply) {
             .success(Array($0.letters.filter { $0.event.id > query.after }.prefix(min(2, query.limit))))
         }
     }
 
-    func deadLetter(id: Int64, reply: @escaping ControlReply<DeadLetterReport>) {
-        answer(.deadLetter(id: id), reply) { script in
-            guard let letter = script.letters.first(where: { $0.event.id == id }) else {
-                return .failure(ControlError(.notFound, "There is no dead letter \(id)."))
+    func deadLetter(_ request: DeadLetterRequest, reply: @escaping ControlReply<DeadLetterReport>) {
+        answer(request, reply) { script in
+            guard let letter = script.letters.first(where: { $0.event.id == request.id }) else {
+                return .failure(ControlError(.notFound, "There is no dead letter \(request.id)."))
             }
             return .success(letter)
         }
     }
 
+    /// A dead letter a step, which is gone then.
+    func purgeDeadLetters(_ request: PurgeDeadLettersRequest, reply: @escaping ControlReply<PurgeStep>) {
+        answer(request, reply) { script in
+            var step = PurgeStep()
+            let ids = script.letters.map(\.event.id)
+            if case .ids(let wanted) = request.which {
+                step.events = wanted.filter(ids.contains).count
+                step.missing = wanted.count - step.events
+                if !request.dryRun { script.letters.removeAll { wanted.contains($0.event.id) } }
+            } else if let id = ids.first(where: { $0 > request.after }) {
+                step.events = 1
+                step.next = .init(after: id, through: ids.last ?? 0)
+                if !request.dryRun { script.letters.removeAll { $0.event.id == id } }
+            }
+            step.bytes = step.events * 1024
+            return .success(step)
+        }
+    }
+
     /// A dead letter a step.
     func requeue(_ request: RequeueRequest, reply: @escaping ControlReply<RequeueStep>) {
-        answer(.requeue(request), reply) { script in
+        answer(request, reply) { script in
             var step = RequeueStep()
             let ids = script.letters.map(\.event.id)
             switch request.which {

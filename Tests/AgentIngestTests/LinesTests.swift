@@ -112,7 +112,7 @@ struct LinesTests {
     }
 
     @Test func membersSayWhereAnEventGoes() throws {
-        let server = TestServer { $0.defaultStream = "orders" }
+        let server = TestServer { $0.defaultStream = StreamReference(name: "orders") }
         let connection = try server.connect(isLocal: true)
         try connection.send(
             """
@@ -133,8 +133,7 @@ struct LinesTests {
 
     @Test func theDefaultStreamMayBeInAnotherRegion() throws {
         let server = TestServer {
-            $0.defaultStream = "clicks"
-            $0.defaultRegion = "eu-west-1"
+            $0.defaultStream = StreamReference(name: "clicks", region: "eu-west-1")
         }
         let connection = try server.connect(isLocal: true)
         try connection.send(

@@ -175,6 +175,37 @@ def test_dead_letters(agent, kinesis_local):
     assert base64_data(kinesis_local.journal()[-1]) == b'{"poison": 1}'
 
 
+def test_purging_dead_letters(kinesis_local, start_agent):
+    kinesis_local.add_faults(POISON)
+    agent = start_agent(kinesis_local.endpoint)
+    poster = Poster(agent)
+    for n in range(5):
+        body = b'"good"\n{"poison": %d}\n"good"\n' % n
+        assert poster.post("events", body, "application/x-ndjson").status == 202
+    wait_until(lambda: agent.status()["queue"]["dead_letters"] == 5, "they are dead letters", within=60)
+    agent.wait_empty()
+    first, *others = [letter["id"] for letter in json.loads(agent.ctl("dead-letters", "list", "--json").stdout)]
+
+    counted = agent.ctl("dead-letters", "purge", "--stream", "events")
+    assert counted.returncode == 1 and b"would purge 5 dead letters" in counted.stderr and b"--yes" in counted.stderr
+    assert agent.status()["queue"]["dead_letters"] == 5
+    young = agent.ctl("dead-letters", "purge", "--all", "--older-than", "1d", "--yes", "--json")
+    assert young.returncode == 0 and json.loads(young.stdout)["events"] == 0
+    assert agent.ctl("dead-letters", "purge", "--stream", "nobody", "--yes").returncode == 1
+
+    assert agent.ctl("dead-letters", "purge", str(first), "--yes").returncode == 0
+    assert [letter["id"] for letter in json.loads(agent.ctl("dead-letters", "list", "--json").stdout)] == others
+    again = agent.ctl("dead-letters", "purge", str(first), "--yes")
+    assert again.returncode == 1 and b"1 of these ids" in again.stderr
+    done = agent.ctl("dead-letters", "purge", "--all", "--yes")
+    assert done.returncode == 0 and b"purged 4 dead letters" in done.stderr
+    status = agent.status()
+    assert status["queue"]["dead_letters"] == 0
+    totals = status["totals"]
+    assert totals["dead_lettered"] == 5, "what was purged stays counted"
+    assert totals["accepted"] == 15 and totals["delivered"] == 10
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -56,7 +56,7 @@ public struct DeliverySettings: Hashable, Sendable {
 
 /// What holds for one destination.
 public struct DestinationSettings: Hashable, Sendable {
-    public enum Ordering: Hashable, Sendable {
+    public enum Ordering: String, Hashable, Sendable, CaseIterable {
         /// Events of a key arrive in the order of their ids: a key is in at most one request at a time.
         case key
         /// Events arrive in any order.

@@ -30,10 +30,10 @@ struct LineBuilder {
         guard let data = envelope.data else {
             throw Refusal(400, "missing_member", "The line has no member 'event'.")
         }
-        guard let stream = envelope.stream ?? rules.defaultStream else {
+        guard let stream = envelope.stream ?? rules.defaultStream?.name else {
             throw Refusal(400, "missing_member", "The line has no member 'stream', and there is no default stream.")
         }
-        let region = envelope.region ?? (envelope.stream == nil ? rules.defaultRegion : nil)
+        let region = envelope.region ?? (envelope.stream == nil ? rules.defaultStream?.region : nil)
         let target = try rules.target(stream, region)
         let key = try line.withBytes { (bytes) throws(Refusal) -> EventKey in
             try EventKey(

@@ -20,8 +20,7 @@ final class RequestRules {
     let directory: any StreamDirectory
     let maxEventBytes: Int
     let maxRequestBytes: Int
-    let defaultStream: String?
-    let defaultRegion: String?
+    let defaultStream: StreamReference?
     let kinesisAPI: KinesisAPIMode
     /// What was asked for last, in the configured region: mostly all clients post to the same stream.
     private var last: (stream: String, target: EventTarget)?
@@ -31,7 +30,6 @@ final class RequestRules {
         maxEventBytes = settings.maxEventBytes
         maxRequestBytes = settings.maxRequestBytes
         defaultStream = settings.defaultStream
-        defaultRegion = settings.defaultRegion
         kinesisAPI = settings.kinesisAPI
     }
 

@@ -49,7 +49,9 @@ struct Requeuing: Sendable {
     ) async throws(ControlError) -> RequeueStep {
         var step = RequeueStep()
         var page: [Letter] = []
-        let found = try await letters(of: id, after: after, limit: Self.pageLetters)
+        let found = try await store.asked {
+            store.deadLetters(of: id, after: after, limit: Self.pageLetters, reply: $0)
+        }
         for letter in found.lazy.map(Letter.init) where letter.id <= through {
             page.append(letter)
             if page.reduce(0, { $0 + $1.bytes }) >= Self.pageBytes { break }
@@ -90,27 +92,6 @@ struct Requeuing: Sendable {
     }
 
     private func letter(_ id: EventID) async throws(ControlError) -> Letter? {
-        try await read { store.deadLetter(id, reply: $0) }.map(Letter.init)
-    }
-
-    private func letters(
-        of id: DestinationID?,
-        after: EventID,
-        limit: Int
-    ) async throws(ControlError) -> [StoredDeadLetter] {
-        try await read { store.deadLetters(of: id, after: after, limit: limit, reply: $0) }
-    }
-
-    private func read<Value: Sendable>(
-        _ ask: (@escaping @Sendable (Result<Value, QueueError>) -> Void) -> Void
-    ) async throws(ControlError) -> Value {
-        let result = await withCheckedContinuation { continuation in
-            ask { continuation.resume(returning: $0) }
-        }
-        do throws(QueueError) {
-            return try result.get()
-        } catch {
-            throw ControlError(.failed, "\(error)")
-        }
+        try await store.asked { store.deadLetter(id, reply: $0) }.map(Letter.init)
     }
 }

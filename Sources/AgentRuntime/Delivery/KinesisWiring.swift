@@ -34,8 +34,8 @@ struct KinesisWiring {
         let stream = streams[destination]
         let endpoint = endpoint(of: destination)
         var result = DestinationSettings(
-            ordering: stream?.ordering == Settings.Ordering.none ? .none : .key,
-            maxRecordBytes: stream?.maxRecordBytes ?? KinesisLimits.defaultRecordBytes,
+            ordering: stream?.ordering ?? StreamKeys.list.keys.ordering.default,
+            maxRecordBytes: stream?.maxRecordBytes ?? StreamKeys.list.keys.maxRecordBytes.default,
             endpoint: endpoint ?? "",
             identity: identity(of: destination).name,
             // A region may not know credentials that others take: what one says of them holds for itself.

@@ -34,7 +34,7 @@ struct Doors: Sendable {
             condition: condition
         )
         do {
-            let control = try ControlServer(path: settings.listen.controlSocket, handler: service)
+            let control = try ControlServer(path: settings.listen.controlSocket, handlers: service.handlers)
             control.start()
             return Doors(ingest: ingest, control: control)
         } catch {

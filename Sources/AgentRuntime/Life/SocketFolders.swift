@@ -36,7 +36,7 @@ enum SocketFolders {
     }
 
     static let ofDefaults: Set<String> = {
-        let listen = Settings.Listen()
+        let listen = Settings().listen
         return Set([listen.socket, listen.controlSocket].map(folder(of:)))
     }()
 

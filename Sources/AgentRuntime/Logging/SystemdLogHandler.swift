@@ -23,7 +23,7 @@ struct SystemdLogHandler: LogHandler {
     }
 
     /// The agent's logger, to stderr.
-    static func logger(level: Settings.LogLevel) -> Logger {
+    static func logger(level: LogLevel) -> Logger {
         let sink = LogSink(output: .stderr, buffer: .stderr)
         return Logger(label: "agentd") { _ in SystemdLogHandler(level: level.loggerLevel, sink: sink) }
     }
@@ -113,7 +113,7 @@ extension Logger.Level {
     }
 }
 
-extension Settings.LogLevel {
+extension LogLevel {
     var loggerLevel: Logger.Level {
         switch self {
         case .trace: .trace

@@ -16,8 +16,7 @@ enum MissingQuotes {
             !["true", "false", "inf", "nan"].contains(value), Int(value) == nil, Double(value) == nil
         else { return nil }
         let isKnown =
-            SettingKey<Settings>.all.contains { $0.name == key || $0.name.hasSuffix(".\(key)") }
-            || SettingKey<Settings.Stream>.ofStream.contains { $0.name == key }
+            SettingsSection.keys.contains { $0 == key || $0.hasSuffix(".\(key)") } || StreamKeys.list[key] != nil
         let line = isKnown && value.utf8.count <= 64 ? ": \(key) = \"\(value)\"" : ""
         return "text is written in quotes\(line)"
     }

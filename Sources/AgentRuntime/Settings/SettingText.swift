@@ -35,12 +35,11 @@ enum SettingText {
 
     static func streamName(_ text: String) -> String? { KinesisLimits.isStreamName(text) ? text : nil }
 
-    /// `name` or `name@region`.
-    static func streamOrNone(_ text: String) -> String? {
-        if text.isEmpty { return text }
-        let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
-        guard KinesisLimits.isStreamName(parts[0]) else { return nil }
-        return parts.count == 1 || region(String(parts[1])) != nil ? text : nil
+    /// The empty text is no stream: `.some(nil)`.
+    static func streamOrNone(_ text: String) -> StreamReference?? {
+        if text.isEmpty { return .some(nil) }
+        guard let stream = StreamReference(text) else { return nil }
+        return stream
     }
 
     static func pointer(_ text: String) -> String? { JSONPointer(text) == nil ? nil : text }

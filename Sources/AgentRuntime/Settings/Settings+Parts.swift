@@ -9,9 +9,9 @@ extension Settings {
         var result = QueueSettings(path: queue.path)
         result.maxBytes = Int64(queue.maxBytes)
         result.minFreeDisk = Int64(queue.minFreeDisk)
-        result.whenFull = queue.whenFull == .reject ? .reject : .dropOldest
+        result.whenFull = queue.whenFull
         result.maxAge = queue.maxAge == .zero ? nil : queue.maxAge
-        result.durability = queue.durability == .full ? .full : .normal
+        result.durability = queue.durability
         result.maxDeadLetterBytes = Int64(queue.deadLetterMaxBytes)
         return result
     }
@@ -24,15 +24,13 @@ extension Settings {
         result.maxEventBytes = listen.maxEventBytes
         result.maxRequestBytes = listen.maxRequestBytes
         result.putWait = listen.putWait
-        result.kinesisAPI = listen.kinesisAPI == .buffer ? .buffer : .deliver
+        result.kinesisAPI = listen.kinesisAPI
         result.maxConnections = connections
         result.idleTimeout = listen.idleTimeout
         result.headTimeout = min(result.headTimeout, listen.idleTimeout)
         result.bodyTimeout = min(result.bodyTimeout, listen.idleTimeout)
         result.memoryBytes = listen.memory
-        let parts = streams.default.split(separator: "@", maxSplits: 1)
-        result.defaultStream = parts.first.map(String.init)
-        result.defaultRegion = parts.count == 2 ? String(parts[1]) : nil
+        result.defaultStream = streams.default
         result.allowedHosts = listen.allowedHosts
         result.allowedOrigins = listen.allowedOrigins
         return result

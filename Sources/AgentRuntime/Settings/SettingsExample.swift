@@ -12,24 +12,22 @@ extension Settings {
             """
         )
         let defaults = Settings()
-        for section in SettingKey<Settings>.sections {
-            lines += ["", "[\(section)]"]
-            for key in SettingKey.all where key.name.hasPrefix("\(section).") {
-                lines += entry(key, name: key.name.dropFirst(section.count + 1), value: key.write(defaults))
-            }
+        for section in sections {
+            lines += ["", "[\(section.name)]"]
+            for setting in section.settings { lines += entry(setting, value: section.text(setting, defaults)) }
         }
         lines += [""]
         lines += wrapped("Each stream that takes events has a table of its own:")
         lines += ["#[[stream]]"]
         var clicks = Stream()
         clicks.name = "clicks"
-        for key in SettingKey.ofStream { lines += entry(key, name: key.name[...], value: key.write(clicks)) }
+        for setting in StreamKeys.list.all { lines += entry(setting, value: setting.text(in: clicks)) }
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private static func entry<Root>(_ key: SettingKey<Root>, name: Substring, value: String) -> [String] {
-        [""] + wrapped(key.about) + wrapped("If moved: \(key.risk)") + wrapped("Takes \(key.form).")
-            + ["#\(name) = \(value)"]
+    private static func entry(_ setting: any AnySetting, value: String) -> [String] {
+        [""] + wrapped(setting.about) + wrapped("If moved: \(setting.risk)") + wrapped("Takes \(setting.form).")
+            + ["#\(setting.name) = \(value)"]
     }
 
     /// `text` as comment lines of at most 90 characters.

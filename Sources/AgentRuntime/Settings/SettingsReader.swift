@@ -60,12 +60,12 @@ struct SettingsReader {
         for (name, value) in document.values {
             if name == "stream" {
                 readStreams(value)
-            } else if SettingKey.sections.contains(name) {
-                readSection(name, value)
+            } else if let section = Settings.sections.first(where: { $0.name == name }) {
+                readSection(section, value)
             } else if PlannedSettings.sections.contains(name) {
                 fault(name, "\(name) is not available yet")
-            } else if let key = SettingKey.all.first(where: { $0.name.hasSuffix(".\(name)") }) {
-                fault(name, "\(name) stands outside of its section; did you mean \(key.name)?")
+            } else if let key = SettingsSection.keys.first(where: { $0.hasSuffix(".\(name)") }) {
+                fault(name, "\(name) stands outside of its section; did you mean \(key)?")
             } else {
                 fault(name, Self.unknownSection(name))
             }
@@ -74,27 +74,28 @@ struct SettingsReader {
     }
 
     private static func unknownSection(_ name: String) -> String {
-        guard let nearest = nearestName(to: name, among: SettingKey.sections + ["stream"]) else {
+        guard let nearest = nearestName(to: name, among: Settings.sections.map(\.name) + ["stream"]) else {
             return "\(shown(name)) is not a section"
         }
         return "\(shown(name)) is not a section; did you mean \(nearest == "stream" ? "[[stream]]" : "[\(nearest)]")?"
     }
 
-    private mutating func readSection(_ section: String, _ value: SettingValue) {
-        if section == "streams", case .list = value {
-            return fault(section, "streams is a section with settings; a stream is written [[stream]]")
+    private mutating func readSection(_ section: SettingsSection, _ value: SettingValue) {
+        let table = section.name
+        if table == StreamsKeys.list.section, case .list = value {
+            return fault(table, "streams is a section with settings; a stream is written [[stream]]")
         }
         guard case .table(let entries) = value else {
-            return fault(section, "\(section) must be a section, written [\(section)], not \(value.typeName)")
+            return fault(table, "\(table) must be a section, written [\(table)], not \(value.typeName)")
         }
         for (name, value) in entries {
-            let full = "\(section).\(name)"
-            guard let key = SettingKey.all.first(where: { $0.name == full }) else {
-                unknown(full, at: full, planned: PlannedSettings.keys, among: SettingKey.all.map(\.name))
+            let full = "\(table).\(name)"
+            guard let setting = section.setting(name) else {
+                unknown(full, at: full, planned: PlannedSettings.keys, among: SettingsSection.keys)
                 continue
             }
             do {
-                try key.read(value, &settings)
+                try section.read(value, setting, &settings)
             } catch let refusal {
                 fault(full, "\(full) \(refusal.reason)")
             }
@@ -113,23 +114,23 @@ struct SettingsReader {
             }
             var stream = Settings.Stream()
             for (name, value) in entries {
-                guard let key = SettingKey.ofStream.first(where: { $0.name == name }) else {
+                guard let setting = StreamKeys.list[name] else {
                     unknown(
                         "stream.\(name)",
                         at: "\(path).\(name)",
                         planned: PlannedSettings.keys,
-                        among: SettingKey.ofStream.map { "stream.\($0.name)" }
+                        among: StreamKeys.list.all.map { "stream.\($0.name)" }
                     )
                     continue
                 }
                 do {
-                    try key.read(value, &stream)
+                    try setting.read(value, into: &stream)
                 } catch let refusal {
                     fault("\(path).\(name)", "stream.\(name) \(refusal.reason)")
                 }
             }
-            for key in SettingKey.ofStream where key.required && entries[key.name] == nil {
-                fault(path, "stream.\(key.name) is missing; it must be \(key.form)")
+            for setting in StreamKeys.list.all where setting.isRequired && entries[setting.name] == nil {
+                fault(path, "stream.\(setting.name) is missing; it must be \(setting.form)")
             }
             settings.stream.append(stream)
         }
@@ -179,9 +180,8 @@ struct SettingsReader {
                 places[destination] = document.places[path] ?? .start
             }
         }
-        let named = settings.streams.default
-        guard !named.isEmpty, settings.streams.accept == .listed else { return }
-        let full = named.contains("@") ? named : "\(named)@\(settings.aws.region)"
+        guard let named = settings.streams.default, settings.streams.accept == .listed else { return }
+        let full = named.destination(in: settings.aws.region).description
         let names = places.keys.map(\.description)
         guard !names.contains(full) else { return }
         fault(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AgentCore
 import AgentIngest
 import AgentQueue
 import AgentSystemd
@@ -203,11 +204,11 @@ import Testing
         let there = try ingest(
             "[streams]\ndefault = 'clicks@eu-west-1'\n[[stream]]\nname = 'clicks'\nregion = 'eu-west-1'"
         )
-        #expect(there.defaultStream == "clicks" && there.defaultRegion == "eu-west-1")
+        #expect(there.defaultStream == StreamReference(name: "clicks", region: "eu-west-1"))
         let here = try ingest("[streams]\ndefault = 'clicks'\n[[stream]]\nname = 'clicks'")
-        #expect(here.defaultStream == "clicks" && here.defaultRegion == nil)
+        #expect(here.defaultStream == StreamReference(name: "clicks"))
         let none = try ingest("")
-        #expect(none.defaultStream == nil && none.defaultRegion == nil)
+        #expect(none.defaultStream == nil)
     }
 
     @Test func intakeHasTheConnectionsThatThereAreDescriptorsFor() throws {

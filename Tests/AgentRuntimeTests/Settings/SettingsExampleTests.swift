@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AgentCore
+import AgentIngest
+import AgentQueue
 import Glibc
 import Testing
 
@@ -29,10 +32,10 @@ import Testing
             .joined(separator: "\n")
     }
 
-    @Test func isWhatTheListOfKeysSays() throws {
+    @Test func isWhatTheSettingsSay() throws {
         #expect(
             try example() == Settings.example,
-            "agent.conf.example has drifted from SettingKey; write Settings.example into it"
+            "agent.conf.example has drifted from the settings; write Settings.example into it"
         )
     }
 
@@ -51,16 +54,59 @@ import Testing
 
     @Test func everyKeyIsInItOnce() throws {
         let document = try SettingsDocument(inForce(try example()))
-        for key in SettingKey.all { #expect(document.places[key.name] != nil, "\(key.name)") }
-        for key in SettingKey.ofStream { #expect(document.places["stream[0].\(key.name)"] != nil, "\(key.name)") }
+        for key in SettingsSection.keys { #expect(document.places[key] != nil, "\(key)") }
+        for key in StreamKeys.list.all { #expect(document.places["stream[0].\(key.name)"] != nil, "\(key.name)") }
     }
 
-    /// A property without a key could never be set.
-    @Test func everyPropertyHasAKey() {
+    /// A table that is not in the list of sections could never be set, nor a property of a table that is no setting.
+    @Test func everySectionAndEachOfItsPropertiesIsListed() {
+        let tables = Mirror(reflecting: Settings()).children.count - 1
+        #expect(tables == Settings.sections.count, "all but [[stream]]")
+        #expect(Mirror(reflecting: StreamKeys.list.keys).children.count == StreamKeys.list.all.count)
+        #expect(SettingsSection.keys.count == 33 && StreamKeys.list.all.count == 8)
+    }
+}
+
+@Suite struct SettingTableTests {
+    @Test func aSettingIsItsDefaultUntilItIsGiven() {
+        var table = SettingTable<QueueKeys>()
+        #expect(table.maxBytes == 4 << 30)
+        table.maxBytes = 5
+        #expect(table.maxBytes == 5 && table.minFreeDisk == 256 << 20)
+        #expect(table != SettingTable())
+        table.maxBytes = 4 << 30
+        #expect(table == SettingTable(), "given or not, a value is a value")
+    }
+
+    @Test func noneIsAValueToo() {
+        var table = SettingTable<ListenKeys>()
+        #expect(table.http == ListenAddress(host: "127.0.0.1", port: 8077))
+        table.http = nil
+        #expect(table.http == nil)
+        #expect(table != SettingTable())
+    }
+
+    @Test func whatTheAgentOpensOrIsBuiltWithNeedsARestart() {
+        let needed = Settings.sections.flatMap { section in section.settings.filter(\.needsRestart).map(section.key) }
+        #expect(
+            needed == [
+                "queue.path", "listen.http", "listen.socket", "listen.control_socket", "listen.max_connections",
+                "listen.memory", "delivery.workers", "delivery.memory", "aws.region", "aws.profile",
+            ]
+        )
+        #expect(StreamKeys.list.all.allSatisfy { !$0.needsRestart })
+    }
+
+    /// A module's own default is for its tests; it is the same number.
+    @Test func theModulesDefaultsAreTheSettings() {
         let settings = Settings()
-        let properties = Mirror(reflecting: settings).children.filter { $0.label != "stream" }
-            .reduce(0) { $0 + Mirror(reflecting: $1.value).children.count }
-        #expect(properties == SettingKey.all.count)
-        #expect(Mirror(reflecting: Settings.Stream()).children.count == SettingKey.ofStream.count)
+        #expect(KinesisWiring(settings).deliverySettings == DeliverySettings())
+        let (given, own) = (settings.queueSettings, QueueSettings(path: ""))
+        #expect(given.maxBytes == own.maxBytes && given.minFreeDisk == own.minFreeDisk)
+        #expect(given.whenFull == own.whenFull && given.durability == own.durability && given.maxAge == own.maxAge)
+        #expect(given.maxDeadLetterBytes == own.maxDeadLetterBytes)
+        let ingest = (settings.ingestSettings(connections: settings.listen.maxConnections), IngestSettings())
+        func facts(_ settings: IngestSettings) -> [String] { Mirror(reflecting: settings).children.map { "\($0)" } }
+        #expect(facts(ingest.0) == facts(ingest.1))
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AgentCore
+import AgentQueue
 import Glibc
 import Testing
 
@@ -129,7 +131,7 @@ func faults(_ text: String) -> [String] {
         wanted.aws.profile = "edge"
         wanted.streams.accept = .any
         wanted.streams.maxDestinations = 3
-        wanted.streams.default = "b@us-west-2"
+        wanted.streams.default = StreamReference(name: "b", region: "us-west-2")
         wanted.log.level = .debug
         var a = Settings.Stream()
         a.name = "a"

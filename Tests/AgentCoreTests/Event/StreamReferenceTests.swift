@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import AgentControl
+import AgentCore
 import Foundation
 import Testing
 
