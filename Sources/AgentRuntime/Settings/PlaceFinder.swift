@@ -10,6 +10,8 @@ struct PlaceFinder {
 
     /// Where the text nests deeper than that; nothing was looked at after it.
     private(set) var tooDeep: SettingPlace?
+    /// Where a table's header has no name.
+    private(set) var nameless: SettingPlace?
     /// Where a string has a zero byte by its number.
     private(set) var zero: SettingPlace?
     private let text: [Unicode.Scalar]
@@ -43,6 +45,7 @@ struct PlaceFinder {
         let isArray = peek(1) == "["
         advance(isArray ? 2 : 1)
         let names = keyNames(level: 0)
+        if names.isEmpty, nameless == nil { nameless = place }
         while let scalar = peek(), scalar == "]" || scalar == " " || scalar == "\t" { advance() }
         var path = ""
         for (index, name) in names.enumerated() {
@@ -214,7 +217,10 @@ struct PlaceFinder {
     }
 
     private static func isBare(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || scalar == "_" || scalar == "-"
+        switch scalar {
+        case "a"..."z", "A"..."Z", "0"..."9", "_", "-": true
+        default: false
+        }
     }
 
     private static func joined(_ path: String, _ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }

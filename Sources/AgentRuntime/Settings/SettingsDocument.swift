@@ -48,6 +48,10 @@ struct SettingsDocument {
             // Before the parser, which takes a level of the stack for each.
             throw SyntaxFault(place: place, message: "nested deeper than \(PlaceFinder.mostLevels) levels")
         }
+        if let place = finder.nameless {
+            // Before the parser, which takes it that there is one.
+            throw SyntaxFault(place: place, message: "not valid TOML: a section has a name, such as [queue]")
+        }
         // It gives values as C strings, too.
         if let place = finder.zero { throw SyntaxFault(place: place, message: Self.zeroByte) }
         do {

@@ -374,13 +374,19 @@ func faults(_ text: String) -> [String] {
         #expect(try Settings.parse("[[stream]]\nname = 'a'", file: "f").warnings.isEmpty)
     }
 
+    @Test(arguments: ["[", "[[", "[=", "[\n", "[#", "[.a]", "[é]", "[[é]]", "[ ]", "[]", "[[]]", "[queue]\n[", "[,]", "[{"])
+    func aSectionWithoutANameIsRefused(_ text: String) throws {
+        let error = try #require(throws: SettingsFaults.self) { try Settings.parse(text, file: "f") }
+        #expect(error.faults.first?.place?.line == text.split(separator: "\n").count, "\(error)")
+    }
+
     /// However a file is cut short or mangled, it is either valid or refused with a place inside it.
     @Test func mangledFilesAreRefusedWithAPlace() {
         let valid = Settings.example.split(separator: "\n").filter { !$0.hasPrefix("# ") }
             .map { $0.hasPrefix("#") ? $0.dropFirst() : $0 }.joined(separator: "\n")
         let scalars = Array(valid.unicodeScalars)
         let replacements: [Unicode.Scalar?] = [nil, "\"", "[", "=", "\n", "é"]
-        for (count, position) in stride(from: 0, to: scalars.count, by: 11).enumerated() {
+        for (count, position) in stride(from: 0, to: scalars.count, by: 5).enumerated() {
             var mangled = scalars
             if let replacement = replacements[count % replacements.count] {
                 mangled[position] = replacement
