@@ -71,13 +71,15 @@ final class Agent: Sendable {
             condition.raise(warning.code, warning.message, remedy: warning.remedy)
         }
         let news = News(log: log, condition: condition)
-        let core = try Core(settings: settings, news: news, log: log)
+        let metrics = MetricRegistry()
+        let core = try Core(settings: settings, metrics: metrics, news: news, log: log)
         do {
             if !stop.isOpen {
                 let doors = try await Doors.open(
                     settings,
                     connections: connections,
                     core: core,
+                    metrics: metrics,
                     news: news,
                     condition: condition,
                     log: log

@@ -27,7 +27,7 @@ struct RefusalTests {
             ("POST /v1/streams/%zz/events HTTP/1.1" + ending, 400, "malformed_path"),
             ("POST /v1/streams/%ff/events HTTP/1.1" + ending, 400, "malformed_path"),
             // What is for later.
-            ("GET /metrics HTTP/1.1" + ending, 501, "not_available_yet"),
+            ("POST /metrics HTTP/1.1" + ending, 405, "method_not_allowed"),
             (
                 "POST / HTTP/1.1\r\nX-Amz-Target: Kinesis_20131202.PutRecord\r\nContent-Length: 2" + ending + "{}", 501,
                 "not_available_yet"
