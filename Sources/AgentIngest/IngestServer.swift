@@ -135,6 +135,15 @@ public final class IngestServer: Sendable {
         )
     }
 
+    /// Calls `reply` once every event loop has come to it: one that hangs keeps it from coming. Not to be called after
+    /// ``shutDown()``.
+    public func beat(_ reply: @escaping @Sendable () -> Void) { beat(from: loops.startIndex, reply) }
+
+    private func beat(from index: Int, _ reply: @escaping @Sendable () -> Void) {
+        guard index < loops.endIndex else { return reply() }
+        loops[index].eventLoop.execute { self.beat(from: index + 1, reply) }
+    }
+
     /// Closes the listening sockets and removes the socket file. Connections go on.
     public func stopAccepting() async {
         for listener in listeners { try? await listener.close() }

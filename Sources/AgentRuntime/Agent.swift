@@ -46,6 +46,7 @@ final class Agent: Sendable {
             notifier: Notifier(),
             delivery: core.delivery,
             store: core.store,
+            intake: doors.ingest.beat,
             condition: condition,
             log: log
         )
