@@ -43,6 +43,9 @@ public final class IngestServer: Sendable {
     private let listeners: [any Channel]
     private let socketFile: SocketFile?
 
+    /// Makes the text of `GET /metrics`.
+    public typealias MetricsPage = @Sendable (_ reply: @escaping @Sendable ([UInt8]) -> Void) -> Void
+
     /// Where HTTP is listened for, as `host:port` with the real port; `nil` where it is not.
     public let httpAddress: String?
     /// The path of the Unix socket; `nil` where there is none.
@@ -70,6 +73,9 @@ public final class IngestServer: Sendable {
     ///   - inherited: listening sockets that somebody opened for us, TCP or Unix, whichever each of them is. A kind
     ///     that is among them is not opened by its address. They belong to the server from here on.
     ///   - readiness: asked for every `GET /readyz`, on an event loop: must not block.
+    ///   - metricsPage: asked for every `GET /metrics`, on an event loop: must not block. Calls back, from any thread, once
+    ///     the text is there.
+    ///   - metrics: what is counted.
     ///   - onFault: told when a connection could not be accepted, such as for want of file descriptors, at most once
     ///     a minute. Any thread.
     ///   - onNotice: told of what an operator should know. Any thread; must not block.
@@ -82,6 +88,8 @@ public final class IngestServer: Sendable {
         directory: any StreamDirectory,
         inherited: [CInt] = [],
         readiness: @escaping @Sendable () -> Readiness = { .ready },
+        metricsPage: @escaping MetricsPage = { $0([]) },
+        metrics: IngestMetrics = IngestMetrics(MetricRegistry()),
         onFault: @escaping @Sendable (IngestError) -> Void = { _ in },
         onNotice: @escaping @Sendable (IngestNotice) -> Void = { _ in },
         stoppedWaiting: @escaping @Sendable ([EventID]) -> Void = { _ in }
@@ -95,6 +103,8 @@ public final class IngestServer: Sendable {
                 directory: directory,
                 queue: queue,
                 readiness: readiness,
+                metricsPage: metricsPage,
+                metrics: metrics,
                 connectionClosed: { connections.leave($0, isSurplus: $1) },
                 stoppedWaiting: stoppedWaiting,
                 notify: onNotice
@@ -123,6 +133,15 @@ public final class IngestServer: Sendable {
             httpAddress: listening.httpAddress,
             socketPath: listening.socketPath
         )
+    }
+
+    /// Calls `reply` once every event loop has come to it: one that hangs keeps it from coming. Not to be called after
+    /// ``shutDown()``.
+    public func beat(_ reply: @escaping @Sendable () -> Void) { beat(from: loops.startIndex, reply) }
+
+    private func beat(from index: Int, _ reply: @escaping @Sendable () -> Void) {
+        guard index < loops.endIndex else { return reply() }
+        loops[index].eventLoop.execute { self.beat(from: index + 1, reply) }
     }
 
     /// Closes the listening sockets and removes the socket file. Connections go on.

@@ -55,7 +55,8 @@ public final class EventQueue: EventAppending {
     public static func open(
         _ settings: QueueSettings,
         clocks: QueueClocks = .system,
-        observer: (any QueueObserver)? = nil
+        observer: (any QueueObserver)? = nil,
+        metrics: QueueMetrics = QueueMetrics(MetricRegistry())
     ) throws(QueueError) -> EventQueue {
         var settings = settings
         settings.path = try QueuePlace.resolve(settings.path)
@@ -76,7 +77,8 @@ public final class EventQueue: EventAppending {
             lock: lock,
             clocks: clocks,
             reader: reader,
-            observer: observer
+            observer: observer,
+            metrics: metrics
         )
         reader.onDamage { [weak writer] error, opening in writer?.readerMetDamage(error, opening: opening) }
         reader.onRead { [weak writer] id, error in writer?.readerRead(id, error) }

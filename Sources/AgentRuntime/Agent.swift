@@ -46,6 +46,7 @@ final class Agent: Sendable {
             notifier: Notifier(),
             delivery: core.delivery,
             store: core.store,
+            intake: doors.ingest.beat,
             condition: condition,
             log: log
         )
@@ -71,13 +72,15 @@ final class Agent: Sendable {
             condition.raise(warning.code, warning.message, remedy: warning.remedy)
         }
         let news = News(log: log, condition: condition)
-        let core = try Core(settings: settings, news: news, log: log)
+        let metrics = MetricRegistry()
+        let core = try Core(settings: settings, metrics: metrics, news: news, log: log)
         do {
             if !stop.isOpen {
                 let doors = try await Doors.open(
                     settings,
                     connections: connections,
                     core: core,
+                    metrics: metrics,
                     news: news,
                     condition: condition,
                     log: log

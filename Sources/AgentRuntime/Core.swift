@@ -8,18 +8,19 @@ internal import Logging
 struct Core: Sendable {
     let store: EventQueue
     let keepers: IdentityKeepers
+    let clocks: EndpointClocks
     let workers: WorkerPool
     let delivery: DeliveryLoop
     let catalog: StreamCatalog
     let flusher: Flusher
 
     /// Opens the queue; delivery waits for its first call.
-    init(settings: Settings, news: News, log: Logger) throws {
+    init(settings: Settings, metrics: MetricRegistry, news: News, log: Logger) throws {
         let tap = QueueTap()
-        let store = try EventQueue.open(settings.queueSettings, observer: tap)
+        let store = try EventQueue.open(settings.queueSettings, observer: tap, metrics: QueueMetrics(metrics))
         let wiring = KinesisWiring(settings)
         for warning in wiring.warnings { log.warning("check the configuration", metadata: ["message": "\(warning)"]) }
-        let clocks = EndpointClocks()
+        clocks = EndpointClocks()
         keepers = IdentityKeepers(wiring, clocks: clocks)
         workers = wiring.workerPool(keepers, clocks: clocks)
 
@@ -49,7 +50,13 @@ struct Core: Sendable {
             )
         }
         keepers.holdBack(&machine)
-        let delivery = DeliveryLoop(machine: machine, store: store, workers: workers, report: news.report)
+        let delivery = DeliveryLoop(
+            machine: machine,
+            store: store,
+            workers: workers,
+            metrics: DeliveryMetrics(metrics),
+            report: news.report
+        )
         catalog = StreamCatalog(
             settings: settings,
             store: store,

@@ -140,6 +140,12 @@ struct LiveServerTests {
         await server.shutDown()
     }
 
+    @Test func aBeatComesBackOnceEveryLoopHadATurn() async throws {
+        let (server, _, _) = try await start { $0.eventLoops = 3 }
+        await withCheckedContinuation { continuation in server.beat { continuation.resume() } }
+        await server.shutDown()
+    }
+
     @Test func drainsWithinItsTime() async throws {
         let queue = ScriptedQueue(answersAtOnce: false)
         let (server, _, path) = try await start(queue: queue)

@@ -27,7 +27,7 @@ struct RefusalTests {
             ("POST /v1/streams/%zz/events HTTP/1.1" + ending, 400, "malformed_path"),
             ("POST /v1/streams/%ff/events HTTP/1.1" + ending, 400, "malformed_path"),
             // What is for later.
-            ("GET /metrics HTTP/1.1" + ending, 501, "not_available_yet"),
+            ("POST /metrics HTTP/1.1" + ending, 405, "method_not_allowed"),
             (native + "Idempotency-Key: a\r\nContent-Length: 1\r\n\r\n1", 501, "not_available_yet"),
             // Streams.
             (post("1", "/v1/streams/none/events"), 404, "stream_not_listed"),

@@ -15,6 +15,9 @@ final class TestServer {
     let loop: IngestLoop
     let connections: ConnectionCount
     let notices = Notices()
+    let metrics = MetricRegistry()
+    /// Those who wait for the text of `GET /metrics`.
+    let pages = Pages()
 
     init(answersAtOnce: Bool = true, readiness: Readiness = .ready, _ change: (inout IngestSettings) -> Void = { _ in })
     {
@@ -28,6 +31,8 @@ final class TestServer {
             directory: directory,
             queue: queue,
             readiness: { readiness },
+            metricsPage: { [pages] in pages.ask($0) },
+            metrics: IngestMetrics(metrics),
             connectionClosed: { [connections] in connections.leave($0, isSurplus: $1) },
             stoppedWaiting: { [notices] in notices.stopped($0) },
             notify: { [notices] in notices.note($0) }
@@ -57,6 +62,23 @@ final class TestServer {
         let connection = try connect(isLocal: isLocal)
         try connection.send(request)
         return try connection.reply()
+    }
+}
+
+/// Texts of `GET /metrics` that are being made.
+final class Pages: Sendable {
+    private let waiting = Mutex<[@Sendable ([UInt8]) -> Void]>([])
+
+    func ask(_ reply: @escaping @Sendable ([UInt8]) -> Void) { waiting.withLock { $0.append(reply) } }
+
+    var count: Int { waiting.withLock { $0.count } }
+
+    func answer(_ text: String) {
+        let replies = waiting.withLock { waiting in
+            defer { waiting = [] }
+            return waiting
+        }
+        for reply in replies { reply(Array(text.utf8)) }
     }
 }
 

@@ -114,6 +114,7 @@ final class QueueFixture {
     let folder: TemporaryFolder
     let time: ManualTime
     let recorder = Recorder()
+    let metrics = MetricRegistry()
     private(set) var queue: EventQueue
     private var nextToken: UInt64 = 1
     var settings: QueueSettings
@@ -136,7 +137,12 @@ final class QueueFixture {
         self.time = time
         settings = Self.settings(in: folder)
         adjust(&settings)
-        queue = try EventQueue.open(settings, clocks: time.clocks, observer: recorder)
+        queue = try EventQueue.open(
+            settings,
+            clocks: time.clocks,
+            observer: recorder,
+            metrics: QueueMetrics(metrics)
+        )
     }
 
     deinit { queue.close() }

@@ -69,7 +69,6 @@ REQUESTS = [
     ("POST /kinesis/stream/events", [JSON], b"nonsense", 400, "malformed_json"),
     # Later features are refused, not ignored.
     (EVENTS, ["Idempotency-Key: 1"], b"x", 501, "not_available_yet"),
-    ("GET /metrics", [], b"", 501, "not_available_yet"),
     (EVENTS + "?partial=true", [JSON], b"1", 501, "not_available_yet"),
     (EVENTS, [JSON, "Prefer: wait=5"], b"1", 501, "not_available_yet"),
     (EVENTS, ["Content-Type: application/cloudevents-batch+json"], b"[]", 501, "not_available_yet"),

@@ -45,6 +45,7 @@ extension HTTPConversation {
 
     /// - Parameter shape: the form in which it is said; `nil`: the usual one.
     func refuse(_ sequence: UInt64, _ refusal: Refusal, _ shape: (any RequestShape.Type)? = nil) {
+        if exchanges.contains(sequence) { loop.tally.refused(refusal.code) }
         answer(sequence) { context, buffer in
             if let shape {
                 shape.reply(to: refusal, context, to: &buffer)

@@ -33,7 +33,12 @@ extension HTTPConversation {
                 let bytes = granted > 0 ? granted : least + events.count * Self.eventOverhead
                 guard granted > 0 || loop.budget.admit(bytes) else { return wait(bytes) }
                 bodyTaken()
-                loop.append(events, bytes: bytes, owner: .exchange(self, sequence: sequence, shape: shape))
+                loop.append(
+                    events,
+                    size: least - Self.requestOverhead,
+                    bytes: bytes,
+                    owner: .exchange(self, sequence: sequence, shape: shape)
+                )
             }
         } catch {
             if granted > 0 { loop.release(granted) }

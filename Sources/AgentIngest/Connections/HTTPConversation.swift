@@ -29,6 +29,8 @@ final class HTTPConversation: Conversation {
     var loop: IngestLoop { connection.loop }
     /// The number of the request that began last.
     var sequence: UInt64 = 0
+    /// The answer to `GET /metrics` is being made.
+    var isPageDue = false
     private var inbox = ByteBuffer()
     private var isTaking = false
     private var takenInTurn = 0
@@ -41,7 +43,7 @@ final class HTTPConversation: Conversation {
 
     var wantsInput: Bool {
         exchanges.count < Self.maxPipelined && exchanges.aheadBytes < Self.maxAheadBytes
-            && takenInTurn < Self.maxInTurn && machine.phase != .over && machine.phase != .room
+            && takenInTurn < Self.maxInTurn && !isPageDue && machine.phase != .over && machine.phase != .room
     }
 
     var heldBytes: Int {
@@ -119,7 +121,8 @@ final class HTTPConversation: Conversation {
     /// have their turn, or earlier requests are to be answered.
     private func mayTakeHead() -> Bool {
         if connection.outbox.readableBytes >= Self.maxOutbox { connection.flushNow() }
-        guard !connection.isUnread, exchanges.count < Self.maxPipelined, exchanges.aheadBytes < Self.maxAheadBytes
+        guard !connection.isUnread, !isPageDue, exchanges.count < Self.maxPipelined,
+            exchanges.aheadBytes < Self.maxAheadBytes
         else { return false }
         guard takenInTurn < Self.maxInTurn else { return false }
         takenInTurn += 1
@@ -150,6 +153,7 @@ final class HTTPConversation: Conversation {
             switch decision {
             case .probe(.health): answer(sequence) { Reply.json([("status", .text("ok"))], 200, $0, to: &$1) }
             case .probe(.readiness): answerReadiness()
+            case .probe(.metrics): answerMetrics()
             case .preflight(let preflight): answer(sequence) { Reply.preflight(preflight, $0, to: &$1) }
             case .refused(let refusal, let shape): refuse(sequence, refusal, shape)
             case .body: preconditionFailure("a request whose body is wanted cannot be answered yet")
@@ -174,7 +178,10 @@ final class HTTPConversation: Conversation {
     private func answerReadiness() {
         switch loop.isDraining ? .notReady("The agent is shutting down.") : loop.readiness() {
         case .ready: answer(sequence) { Reply.json([("status", .text("ready"))], 200, $0, to: &$1) }
-        case .notReady(let why): refuse(sequence, Refusal(503, "not_ready", why, retryAfter: 1))
+        case .notReady(let why):
+            // Not counted: nothing of the client's is turned away.
+            let refusal = Refusal(503, "not_ready", why, retryAfter: 1)
+            answer(sequence) { Reply.refusal(refusal, $0, to: &$1) }
         }
     }
 

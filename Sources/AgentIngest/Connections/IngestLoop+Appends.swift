@@ -16,8 +16,9 @@ extension IngestLoop {
 
     /// - Parameters:
     ///   - events: one or more.
+    ///   - size: bytes that came in with them.
     ///   - bytes: what the budget has admitted for them, to be released with the answer.
-    func append(_ events: [NewEvent], bytes: Int, owner: Owner) {
+    func append(_ events: [NewEvent], size: Int, bytes: Int, owner: Owner) {
         var wait: DeliveryWait?
         var waitsForRoom = false
         switch owner {
@@ -29,7 +30,7 @@ extension IngestLoop {
             }
         case .lines: waitsForRoom = true
         }
-        let token = requests.insert(.init(owner: owner, count: events.count, bytes: bytes, wait: wait))
+        let token = requests.insert(.init(owner: owner, count: events.count, bytes: bytes, wait: wait, size: size))
         if batch.isEmpty { eventLoop.execute { self.handOver() } }
         batch.append(
             AppendRequest(
@@ -54,12 +55,15 @@ extension IngestLoop {
         let requests = batch
         batch = []
         batch.reserveCapacity(requests.count)
+        tally.handedOver(requests.count, at: eventLoop.now)
         queue.append(requests)
     }
 
     func appended(_ answers: [AppendAnswer]) {
         eventLoop.execute {
+            self.tally.answered(answers.count, at: self.eventLoop.now)
             for answer in answers { self.settle(answer) }
+            self.tally.tell()
             self.flush()
         }
     }
@@ -69,6 +73,7 @@ extension IngestLoop {
             for notice in notices {
                 if let ended = self.requests.delivered(notice) { self.stored(ended.request, ended.events) }
             }
+            self.tally.tell()
             self.flush()
         }
     }
@@ -91,8 +96,12 @@ extension IngestLoop {
     private func stored(_ request: PendingRequests<Owner>.Request, _ events: StoredEvents) {
         if request.wait != nil { giveUp(events) }
         switch request.owner {
-        case .exchange(let conversation, let sequence, let shape): conversation.answer(sequence, shape, events)
-        case .lines(let conversation): conversation.stored()
+        case .exchange(let conversation, let sequence, let shape):
+            tally.accepted(type(of: shape).door, events: request.count, bytes: request.size)
+            conversation.answer(sequence, shape, events)
+        case .lines(let conversation):
+            tally.accepted(.lines, events: request.count, bytes: request.size)
+            conversation.stored()
         }
         release(request.bytes)
     }
@@ -123,6 +132,7 @@ extension IngestLoop {
     func endWaits() {
         let now = eventLoop.now
         while let ended = requests.nextEnded(at: now) { stored(ended.request, ended.events) }
+        tally.tell()
     }
 
     /// Nobody waits any more for what is not known yet of `events`: tells so with all others of this turn.

@@ -26,6 +26,10 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
     let access: AccessRules
     let times: Times
     let readiness: @Sendable () -> Readiness
+    let metricsPage: IngestServer.MetricsPage
+    var metricsPace = MetricsPace()
+    @exclusivity(unchecked) var tally: IngestTally
+    private let metrics: IngestMetrics
     /// What every connection of this loop is read into.
     let readBuffer = ReadBuffer()
     let queue: any EventAppending
@@ -68,6 +72,8 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
         directory: any StreamDirectory,
         queue: any EventAppending,
         readiness: @escaping @Sendable () -> Readiness,
+        metricsPage: @escaping IngestServer.MetricsPage = { $0([]) },
+        metrics: IngestMetrics = IngestMetrics(MetricRegistry()),
         connectionClosed: @escaping @Sendable (Door, _ isSurplus: Bool) -> Void,
         stoppedWaiting: @escaping @Sendable ([EventID]) -> Void = { _ in },
         notify: @escaping @Sendable (IngestNotice) -> Void = { _ in }
@@ -75,6 +81,9 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
         self.eventLoop = eventLoop
         self.queue = queue
         self.readiness = readiness
+        self.metricsPage = metricsPage
+        self.metrics = metrics
+        tally = IngestTally(metrics)
         closed = connectionClosed
         self.stoppedWaiting = stoppedWaiting
         self.notify = notify
@@ -107,12 +116,14 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
             }
         }
         connections[ObjectIdentifier(connection)] = connection
+        metrics.connections(of: connection.door).add(1)
         if isDraining { connection.close() }
     }
 
     func remove(_ connection: Connection) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         closed(connection.door, connection.isSurplus)
+        metrics.connections(of: connection.door).add(-1)
         budget.forget(connection)
         grant()
         if connections.isEmpty {
@@ -154,6 +165,7 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
             unflushed.removeAll(keepingCapacity: true)
             for connection in all { connection.flushNow() }
         }
+        tally.tellMemory(budget.held)
     }
 
     /// Ends every connection after what it has in progress; the future is done when none is left.

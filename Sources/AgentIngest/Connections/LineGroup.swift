@@ -16,6 +16,9 @@ struct LineGroup {
     /// As the queue counts, in bytes.
     private(set) var cost = 0
 
+    /// Of the events and their keys alone.
+    var eventBytes: Int { cost - events.count * Self.eventOverhead }
+
     var isFull: Bool { events.count >= Self.maxLines || cost >= Self.maxBytes }
 
     mutating func append(_ event: NewEvent, line: Int) {

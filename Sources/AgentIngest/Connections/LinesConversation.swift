@@ -170,7 +170,7 @@ final class LinesConversation: Conversation {
 
     private func submit(_ next: LineGroup) {
         group = next
-        loop.append(next.events, bytes: 0, owner: .lines(self))
+        loop.append(next.events, size: next.eventBytes, bytes: 0, owner: .lines(self))
     }
 
     func stored() {
@@ -225,6 +225,7 @@ final class LinesConversation: Conversation {
     }
 
     private func say(line: Int, _ refusal: Refusal) {
+        loop.tally.refused(refusal.code)
         write(
             Reply.object([
                 ("line", .number(Int64(line))), ("error", .text(refusal.code)), ("message", .text(refusal.message)),

@@ -17,6 +17,8 @@ struct PendingRequests<Owner> {
         fileprivate(set) var bytes: Int
         /// Only where somebody waits for the delivery of its events.
         let wait: DeliveryWait?
+        /// Bytes that came in with it.
+        var size = 0
     }
 
     /// A request whose events are kept, that is to be answered, and is known here no more.

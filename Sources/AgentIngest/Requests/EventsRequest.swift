@@ -6,6 +6,8 @@ internal import NIOCore
 
 /// `POST /v1/streams/{stream}/events`: one event, or one a line, as the content type says.
 final class EventsRequest: RequestShape {
+    static let door = FrontDoor.events
+
     private let form: ContentType.Form
     private let target: EventTarget
     /// Empty: the request itself gives none.

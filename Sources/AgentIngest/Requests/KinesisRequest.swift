@@ -12,6 +12,8 @@ final class KinesisRequest<Wire: AmazonWire>: RequestShape {
     private let isAnsweredByKinesis: Bool
     let bodyLimit: Int
 
+    static var door: FrontDoor { .kinesis }
+
     static func stream(of request: RequestView) throws(Refusal) -> String? {
         guard request.head.amazonTarget.isPresent, request.path.count <= 1 else { return nil }
         let isCBOR = AmazonCBOR.speaks(request.head.contentType.bytes(in: request.bytes))

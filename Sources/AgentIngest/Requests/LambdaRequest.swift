@@ -5,6 +5,8 @@ internal import NIOCore
 
 /// `POST /kinesis/stream/{stream}` with `{"event":…}`: an API that only knows the statuses 200, 400 and 500.
 final class LambdaRequest: RequestShape {
+    static let door = FrontDoor.lambda
+
     private static let members = Envelope.Names(
         data: "event",
         partitionKey: "partition_key",

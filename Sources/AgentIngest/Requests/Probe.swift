@@ -4,23 +4,24 @@
 enum Probe {
     case health
     case readiness
+    case metrics
 
     /// `nil` where the path is no such one.
     init?(_ request: RequestView) throws(Refusal) {
         let path = request.path
         // Lengths first: nearly every path is longer.
         guard path.count <= 8 else { return nil }
-        let isMetrics = path.isSame(as: "/metrics")
         if path.isSame(as: "/healthz") {
             self = .health
-        } else if isMetrics || path.isSame(as: "/readyz") {
+        } else if path.isSame(as: "/readyz") {
             self = .readiness
+        } else if path.isSame(as: "/metrics") {
+            self = .metrics
         } else {
             return nil
         }
         guard request.method == .get || request.method == .head else {
             throw Refusal(405, "method_not_allowed", "This path takes GET, HEAD.", allow: "GET, HEAD")
         }
-        if isMetrics { throw .notAvailable("GET /metrics") }
     }
 }

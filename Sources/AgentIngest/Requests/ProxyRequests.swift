@@ -11,6 +11,8 @@ internal import NIOCore
 /// `PUT /streams/{stream}/record` with `{"Data":…,"PartitionKey":…}`. The event is the JSON text of `Data`, as that
 /// template takes it (`$input.json`): a string keeps its quotes.
 final class ProxyRecordRequest: RequestShape {
+    static let door = FrontDoor.proxy
+
     private static let members = Envelope.Names(
         data: "Data",
         partitionKey: "PartitionKey",
@@ -51,6 +53,8 @@ final class ProxyRecordRequest: RequestShape {
 /// `PUT /streams/{stream}/records` with `{"records":[{"data":…,"partition-key":…}]}`. The event is what that template
 /// takes (`$elem.data`): of a string the text that it means, else the JSON text.
 final class ProxyRecordsRequest: RequestShape {
+    static let door = FrontDoor.proxy
+
     private static let members = Envelope.Names(
         data: "data",
         partitionKey: "partition-key",

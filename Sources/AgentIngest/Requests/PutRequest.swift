@@ -5,6 +5,8 @@ internal import NIOCore
 
 /// `PUT /{stream}` and `PUT /{stage}/{stream}` with `{"Data":…,"PartitionKey":…}`: answered once Kinesis has the event.
 final class PutRequest: RequestShape {
+    static let door = FrontDoor.put
+
     private static let members = Envelope.Names(
         data: "Data",
         partitionKey: "PartitionKey",

@@ -9,6 +9,9 @@ internal import NIOCore
 /// An instance is one request. It is made of the head, which is gone afterwards, and kept until the request is answered.
 /// A new shape is a file with its type, and its line in ``RequestShapes``.
 protocol RequestShape: AnyObject, SendableMetatype {
+    /// What its requests are counted as.
+    static var door: FrontDoor { get }
+
     /// The stream that the path names, or an empty one where only the body does; `nil`: the request is of another shape.
     ///
     /// - Throws: where the path is this shape's, and nothing else of the request is.
@@ -37,6 +40,8 @@ protocol RequestShape: AnyObject, SendableMetatype {
 }
 
 extension RequestShape {
+    static var door: FrontDoor { .other }
+
     var awaitsDelivery: Bool { false }
     var needsDelivery: Bool { false }
 

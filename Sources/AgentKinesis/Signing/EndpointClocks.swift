@@ -25,6 +25,12 @@ public final class EndpointClocks: Sendable {
     /// The service's time as near as it is known: this machine's, unless no endpoint that was heard agrees with it.
     public func serviceTime() -> WallTime { serviceTime(.now(), at: .sinceBoot()) }
 
+    /// How far each endpoint's clock is ahead of this machine's, where an answer told it.
+    public func offsets() -> [(endpoint: String, ahead: Duration)] {
+        clocks.withLock { $0 }.compactMap { endpoint, clock in clock.skew.map { (endpoint, $0) } }
+            .sorted { $0.endpoint < $1.endpoint }
+    }
+
     func serviceTime(_ wall: WallTime, at now: Instant) -> WallTime {
         let skews = clocks.withLock { $0.values.compactMap { $0.skew(of: wall, at: now)?.wholeMilliseconds } }.sorted()
         guard !skews.isEmpty, !skews.contains(where: { !Self.isLarge(.milliseconds($0)) }) else { return wall }

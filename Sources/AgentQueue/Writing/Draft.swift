@@ -11,6 +11,14 @@ struct Draft {
     private var places: [Int: Int] = [:]
     /// Whether it writes anything but counts.
     private(set) var changesFile = false
+    /// How old the oldest event of a destination was, for each settlement that had it.
+    private(set) var deliveryAgesMS: [Int64] = []
+
+    /// Events that it touches.
+    var rows: Int {
+        commit.appended.reduce(0) { $0 + $1.events.count } + commit.settled.reduce(0) { $0 + $1.ids.count }
+            + commit.deadLettered.count + commit.removed.reduce(0) { $0 + $1.count }
+    }
 
     var changesEvents: Bool {
         !commit.appended.isEmpty || !commit.settled.isEmpty || !commit.deadLettered.isEmpty || !commit.removed.isEmpty
@@ -75,6 +83,8 @@ struct Draft {
         changesFile = true
         commit.settled.append(settlement)
     }
+
+    mutating func deliveredOldest(ageMS: Int64) { deliveryAgesMS.append(max(0, ageMS)) }
 
     mutating func bury(_ letter: DeadLetter) {
         changesFile = true

@@ -10,6 +10,9 @@ extension Writer {
         }
         let table = file.table(settlement.destination)
         let rows = try table.remove(settlement.ids)
+        if rows.count > 0, let head = ledger.accounts[position].head, rows.first == head.id {
+            draft.deliveredOldest(ageMS: agentNow - head.acceptedMS)
+        }
         ledger.delivered(rows, at: position)
         try updateHead(at: position, table, after: rows)
     }

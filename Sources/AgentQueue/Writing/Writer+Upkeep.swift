@@ -16,7 +16,10 @@ extension Writer {
         guard let length = file?.walFrames, length >= frames ?? machine.log.due else { return }
         do throws(QueueError) {
             // Our reader is brief. Another program's may not be: it is not waited for again, nor tried at each commit.
+            let began = clocks.uptimeNS()
             let isDone = try file?.checkpoint(SQLITE_CHECKPOINT_RESTART, waits: !machine.log.isPinned) ?? false
+            metrics.checkpointDuration.record(clocks.uptimeNS() - began)
+            (isDone ? metrics.checkpoints : metrics.checkpointsPut).add()
             machine.logRestarted(isDone, frames: length)
         } catch {
             machine.checkpointFailed(error, atLeast: frames, nowNS: clocks.uptimeNS())

@@ -16,6 +16,7 @@ final class Writer: @unchecked Sendable {
     let published: PublishedState
     let clocks: QueueClocks
     let observer: (any QueueObserver)?
+    let metrics: QueueMetrics
 
     /// Decides; see there for what it knows. Not checked for overlapping access: see `ledger`.
     @exclusivity(unchecked) var machine: WriterMachine
@@ -45,13 +46,15 @@ final class Writer: @unchecked Sendable {
         lock: consuming QueueLock,
         clocks: QueueClocks,
         reader: Reader,
-        observer: (any QueueObserver)?
+        observer: (any QueueObserver)?,
+        metrics: QueueMetrics
     ) {
         machine = WriterMachine(settings: settings, isReserveSpent: opened.isReserveSpent)
         self.lock = consume lock
         self.clocks = clocks
         self.reader = reader
         self.observer = observer
+        self.metrics = metrics
         file = opened.file
         ledger = opened.ledger
         clock = opened.clock
@@ -148,9 +151,19 @@ final class Writer: @unchecked Sendable {
     private func transact(_ transaction: Transaction) {
         ledger.begin()
         ledger.serial += 1
+        let began = clocks.uptimeNS()
         let outcome = attempt(transaction, serial: ledger.serial)
+        measure(outcome, since: began)
         if case .done = outcome { ledger.keep() } else { ledger.takeBack() }
         machine.ended(transaction, outcome)
+    }
+
+    private func measure(_ outcome: TransactionOutcome, since beganNS: Int64) {
+        guard case .done(let draft) = outcome else { return metrics.commitFailures.add() }
+        guard draft.changesFile else { return }
+        metrics.commitDuration.record(clocks.uptimeNS() - beganNS)
+        metrics.commitRows.record(Int64(draft.rows))
+        for age in draft.deliveryAgesMS { metrics.deliveryAge.record(.milliseconds(age)) }
     }
 
     private func attempt(_ transaction: Transaction, serial: Int64) -> TransactionOutcome {

@@ -8,7 +8,7 @@ internal import Synchronization
 ///
 /// What happens is put into an inbox from any thread, and taken out in one go on the machine's queue, so that a burst
 /// of answers and commits costs one hop and one plan.
-// `queue` guards `machine`, `timer` and `wakesAt`, which are used on it only; all else is Sendable.
+// `queue` guards `machine`, `timer`, `wakesAt` and `toldNext`, which are used on it only; all else is Sendable.
 final class DeliveryLoop: @unchecked Sendable {
     private let queue = DispatchQueue(label: "agentd.delivery")
     private var machine: DeliveryMachine
@@ -22,6 +22,10 @@ final class DeliveryLoop: @unchecked Sendable {
     private let report: @Sendable (DeliveryReport) -> Void
     /// Destinations whose events do not flow at the moment.
     private let stuck = Mutex<Set<DestinationID>>([])
+    private let metrics: DeliveryMetrics
+    /// How all destinations fared some time ago: see `publishStatus`.
+    private let told = Mutex<[DestinationStatus]>([])
+    private var toldNext = Instant.zero
     private let idleHandlers = Mutex<[@Sendable () -> Void]>([])
 
     private enum Input {
@@ -45,12 +49,14 @@ final class DeliveryLoop: @unchecked Sendable {
         machine: consuming sending DeliveryMachine,
         store: EventQueue,
         workers: WorkerPool,
+        metrics: DeliveryMetrics = DeliveryMetrics(MetricRegistry()),
         report: @escaping @Sendable (DeliveryReport) -> Void
     ) {
         self.machine = machine
         self.store = store
         self.workers = workers
         self.report = report
+        self.metrics = metrics
         timer = DispatchSource.makeTimerSource(queue: queue)
         timer.setEventHandler { [weak self] in
             self?.wakesAt = .never
@@ -94,6 +100,9 @@ final class DeliveryLoop: @unchecked Sendable {
         call { machine, now in reply(machine.status(), now) }
     }
 
+    /// How all destinations fared about a second ago; of very many, some seconds. Does not wait for the machine's turn.
+    var lastStatus: [DestinationStatus] { told.withLock { $0 } }
+
     /// Sends nothing more, and calls `done` once no request is under way.
     func stop(done: @escaping @Sendable () -> Void) {
         idleHandlers.withLock { $0.append(done) }
@@ -130,6 +139,7 @@ final class DeliveryLoop: @unchecked Sendable {
         perform(plan.actions)
         schedule(plan.wakeAt, now: now)
         publishStuck()
+        publishStatus(now)
         if machine.isStopping, machine.requestsInFlight == 0 {
             let handlers = idleHandlers.withLock { handlers in
                 defer { handlers = [] }
@@ -157,7 +167,10 @@ final class DeliveryLoop: @unchecked Sendable {
     }
 
     private func send(_ batch: Batch) {
+        metrics.began(batch)
+        let began = Instant.now()
         workers.send(batch) { [self] batch, outcome in
+            metrics.ended(batch, outcome, after: .now() - began)
             waiters.note(batch, outcome)
             post(.answered(batch.attempt, outcome))
         }
@@ -181,6 +194,15 @@ final class DeliveryLoop: @unchecked Sendable {
             let wait = max(0, (wakeAt - now).wholeNanoseconds)
             timer.schedule(deadline: .now() + .nanoseconds(Int(wait)), leeway: .microseconds(500))
         }
+    }
+
+    /// Leaves a copy for those who must not hold delivery up, after as long as it takes a thousandth of the time at most.
+    /// The heartbeat sees to it that there is a turn every second.
+    private func publishStatus(_ now: Instant) {
+        guard now >= toldNext else { return }
+        let status = machine.status()
+        toldNext = now + max(.seconds(1), .milliseconds(status.count))
+        told.withLock { $0 = status }
     }
 
     private func publishStuck() {

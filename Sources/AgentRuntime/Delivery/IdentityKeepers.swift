@@ -29,6 +29,11 @@ struct IdentityKeepers: Sendable {
         return keeper
     }
 
+    /// What each identity has at hand.
+    var states: [(identity: Identity, credentials: Credentials?)] {
+        keepers.sorted { $0.key.name < $1.key.name }.map { ($0.key, try? $0.value.credentials()) }
+    }
+
     /// Makes the machine wait for the credentials: to be called before it plans.
     func holdBack(_ machine: inout DeliveryMachine) {
         for identity in keepers.keys { machine.credentialsAwaited(identity: identity.name) }

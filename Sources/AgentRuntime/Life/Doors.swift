@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import AgentControl
+internal import AgentCore
 internal import AgentIngest
 internal import Logging
 
@@ -13,15 +14,24 @@ struct Doors: Sendable {
         _ settings: Settings,
         connections: Int,
         core: Core,
+        metrics: MetricRegistry,
         news: News,
         condition: AgentCondition,
         log: Logger
     ) async throws -> Doors {
+        let page = AgentMetrics(
+            registry: metrics,
+            core: core,
+            condition: condition,
+            queuePath: settings.queue.path
+        )
         let ingest = try await IngestServer.start(
             settings.ingestSettings(connections: connections),
             queue: core.store,
             directory: core.catalog,
             readiness: { condition.readiness },
+            metricsPage: page.page,
+            metrics: IngestMetrics(metrics),
             onFault: { log.error("connection not accepted", metadata: ["message": "\($0)"]) },
             onNotice: news.notice,
             stoppedWaiting: core.delivery.stoppedWaiting

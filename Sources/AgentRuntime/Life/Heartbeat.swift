@@ -6,8 +6,13 @@ internal import Dispatch
 internal import Glibc
 internal import Logging
 
-/// Looks once a second whether the writer and delivery get on, and says so: to systemd, whose watchdog restarts an
-/// agent that hangs, to `/readyz`, and to operators.
+/// Looks once a second whether the writer, delivery and intake get on, and says so: to systemd, whose watchdog restarts
+/// an agent that hangs, to `/readyz`, and to operators.
+///
+/// The watchdog is fed only after a beat came back from each of them. The writer's comes back between two transactions,
+/// of which each has a bounded size, and while it waits for a file that is locked, or for a disk that failed, to be tried
+/// again: so a disk that is merely slow does no harm as long as one transaction takes less than the watchdog's time, and
+/// one that never ends is found.
 // `queue` guards all that varies, which is used on it only; the rest is immutable and Sendable.
 final class Heartbeat: @unchecked Sendable {
     private let queue = DispatchQueue(label: "agentd.heartbeat")
@@ -15,6 +20,7 @@ final class Heartbeat: @unchecked Sendable {
     private let notifier: Notifier
     private let delivery: DeliveryLoop
     private let store: EventQueue
+    private let intake: Beat
     private let condition: AgentCondition
     private let log: Logger
     private let logBuffer: LogBuffer
@@ -29,13 +35,18 @@ final class Heartbeat: @unchecked Sendable {
     private var isStopping = false
     private var isActive = false
 
+    /// Calls back once a part has come to it.
+    typealias Beat = @Sendable (_ reply: @escaping @Sendable () -> Void) -> Void
+
     /// - Parameters:
+    ///   - intake: a beat through all event loops.
     ///   - every: how often to look; more often where the watchdog wants it.
     ///   - patience: how long a part may be without a turn before it is said to hang.
     init(
         notifier: Notifier,
         delivery: DeliveryLoop,
         store: EventQueue,
+        intake: @escaping Beat = { $0() },
         condition: AgentCondition,
         log: Logger,
         logBuffer: LogBuffer = .stderr,
@@ -45,6 +56,7 @@ final class Heartbeat: @unchecked Sendable {
         self.notifier = notifier
         self.delivery = delivery
         self.store = store
+        self.intake = intake
         self.condition = condition
         self.log = log
         self.logBuffer = logBuffer
@@ -74,6 +86,8 @@ final class Heartbeat: @unchecked Sendable {
     func stopping() {
         queue.sync {
             isStopping = true
+            // It ends, and is not asked any more.
+            returned(.intake)
             notifier.stopping()
         }
     }
@@ -119,6 +133,8 @@ final class Heartbeat: @unchecked Sendable {
         switch part {
         case .writer: store.beat { [self] in queue.async { self.returned(.writer) } }
         case .delivery: delivery.call { [self] _, _ in queue.async { self.returned(.delivery) } }
+        case .intake where isStopping: returned(.intake)
+        case .intake: intake { [self] in queue.async { self.returned(.intake) } }
         }
     }
 
@@ -171,6 +187,7 @@ extension Liveness.Part {
         switch self {
         case .writer: "writer_stalled"
         case .delivery: "delivery_stalled"
+        case .intake: "intake_stalled"
         }
     }
 
@@ -178,13 +195,14 @@ extension Liveness.Part {
         switch self {
         case .writer: "The queue's writer has been busy with one thing for 5 seconds. Events wait for an answer."
         case .delivery: "Delivery has been busy with one thing for 5 seconds. Events are taken, but none is sent."
+        case .intake: "What reads from clients has been busy with one thing for 5 seconds. Clients wait."
         }
     }
 
     fileprivate var remedy: String {
         switch self {
         case .writer: "Check the disk: does it hang? Under systemd, WatchdogSec= restarts an agent that hangs."
-        case .delivery: "Restart the agent if it lasts. Under systemd, WatchdogSec= does."
+        case .delivery, .intake: "Restart the agent if it lasts. Under systemd, WatchdogSec= does."
         }
     }
 }

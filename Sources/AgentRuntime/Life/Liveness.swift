@@ -10,6 +10,8 @@ struct Liveness {
         case writer
         /// What decides about delivery.
         case delivery
+        /// What reads events from clients, and answers them.
+        case intake
     }
 
     /// After so many looks without its beat a part counts as stalled.

@@ -27,6 +27,8 @@ private final class IdleSender: RecordSender {
     /// The log's two ends.
     private let log: (reader: CInt, writer: CInt)
     private let logBuffer: LogBuffer
+    /// Stands for the event loops.
+    private let intake = DispatchQueue(label: "intake")
 
     init() throws {
         folder = FileManager.default.temporaryDirectory.path + "/agentd-heartbeat-\(UInt64.random(in: 0 ... .max))"
@@ -46,6 +48,7 @@ private final class IdleSender: RecordSender {
             notifier: Notifier(),
             delivery: delivery,
             store: store,
+            intake: { [intake] reply in intake.async(execute: reply) },
             condition: condition,
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             logBuffer: logBuffer,
@@ -95,6 +98,27 @@ private final class IdleSender: RecordSender {
         #expect(problems.contains("writer_stalled"))
         hang.signal()
         try await become(ready: true)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func anAgentWhoseIntakeHangsIsNotReadyUntilItGetsOn() async throws {
+        let hang = DispatchSemaphore(value: 0)
+        defer { hang.signal() }
+        intake.async { hang.wait() }
+        try await become(ready: false)
+        #expect(problems.contains("intake_stalled"))
+        hang.signal()
+        try await become(ready: true)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func anIntakeThatEndsIsNotMissedWhileTheAgentStops() async throws {
+        let hang = DispatchSemaphore(value: 0)
+        defer { hang.signal() }
+        intake.async { hang.wait() }
+        try await become(ready: false)
+        heartbeat.stopping()
+        try await become(ready: true)
+        try await Task.sleep(for: .milliseconds(50))
+        #expect(isReady)
     }
 
     @Test(.timeLimit(.minutes(1))) func anAgentWhoseDeliveryHangsIsNotReadyUntilItGetsOn() async throws {

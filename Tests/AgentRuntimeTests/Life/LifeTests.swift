@@ -51,15 +51,17 @@ import Testing
 @Suite struct LivenessTests {
     @Test func aPartIsSentABeatWhenItsLastCameBack() {
         var liveness = Liveness(patience: 3)
-        #expect(liveness.look() == [.writer, .delivery])
+        #expect(liveness.look() == [.writer, .delivery, .intake])
         #expect(!liveness.isWhole)
         liveness.returned(.writer)
+        liveness.returned(.intake)
         #expect(!liveness.isWhole)
-        #expect(liveness.look() == [.writer])
+        #expect(liveness.look() == [.writer, .intake])
         liveness.returned(.writer)
+        liveness.returned(.intake)
         liveness.returned(.delivery)
         #expect(liveness.isWhole)
-        #expect(liveness.look() == [.writer, .delivery])
+        #expect(liveness.look() == [.writer, .delivery, .intake])
     }
 
     @Test func nothingIsWholeBeforeTheFirstBeat() {
@@ -137,7 +139,7 @@ import Testing
     }
 
     @Test func theCodesOfStallsAreThoseThatReadinessKnows() {
-        #expect(Liveness.Part.allCases.map(\.code) == ["writer_stalled", "delivery_stalled"])
+        #expect(Liveness.Part.allCases.map(\.code) == ["writer_stalled", "delivery_stalled", "intake_stalled"])
     }
 }
 

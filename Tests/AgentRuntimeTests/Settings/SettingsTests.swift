@@ -374,7 +374,9 @@ func faults(_ text: String) -> [String] {
         #expect(try Settings.parse("[[stream]]\nname = 'a'", file: "f").warnings.isEmpty)
     }
 
-    @Test(arguments: ["[", "[[", "[=", "[\n", "[#", "[.a]", "[é]", "[[é]]", "[ ]", "[]", "[[]]", "[queue]\n[", "[,]", "[{"])
+    @Test(arguments: [
+        "[", "[[", "[=", "[\n", "[#", "[.a]", "[é]", "[[é]]", "[ ]", "[]", "[[]]", "[queue]\n[", "[,]", "[{",
+    ])
     func aSectionWithoutANameIsRefused(_ text: String) throws {
         let error = try #require(throws: SettingsFaults.self) { try Settings.parse(text, file: "f") }
         #expect(error.faults.first?.place?.line == text.split(separator: "\n").count, "\(error)")
