@@ -34,6 +34,10 @@ def within(before, change, after=""):
 
 MACHINE = "DeliveryMachine.swift"
 PLANNING = "DeliveryMachine+Planning.swift"
+BOUNDS = "DeliveryMachine+Bounds.swift"
+SENDING = "DeliveryMachine+Sending.swift"
+LOADING = "DeliveryMachine+Loading.swift"
+GIVING_UP = "DeliveryMachine+GivingUp.swift"
 ANSWERS = "DeliveryMachine+Answers.swift"
 STATE = "DestinationState.swift"
 BATCHING = "DestinationState+Batching.swift"
@@ -67,7 +71,7 @@ MUTATIONS = [
      never("if !item.key.isNone { release(item.key) }")),
 
     # Answers.
-    ("settled before the answer", PLANNING,
+    ("settled before the answer", SENDING,
      also("actions.append(.send(batch(id, of: state, draft)))",
           "actions.append(.settle(Settlement(destination: state.id, ids: draft.items.map(\\.id).sorted())))")),
     ("a short answer counts", ANSWERS,
@@ -143,12 +147,12 @@ MUTATIONS = [
      within("|| ", value("held > grant", "false"), " {")),
     ("any number of events is remembered", FORGETTING,
      within("let fullest = ", value("lanes?.fullest(leaving: most / 2)", "LaneSet()"))),
-    ("memory is given back in circles", PLANNING, value("state.held <= state.grant", "true")),
+    ("memory is given back in circles", BOUNDS, value("state.held <= state.grant", "true")),
     ("a paused destination keeps its memory", MACHINE,
      within("state.isPaused = true\n        ", never("state.giveBack()"))),
 
     # Fairness.
-    ("who is hungry is never served", PLANNING, never("loadHungry(forProbes: false, mostRefused: 64, now: now)")),
+    ("who is hungry is never served", LOADING, never("loadHungry(forProbes: false, mostRefused: 64, now: now)")),
 
     # Shards.
     ("a shard that takes nothing is asked all the time", PACE,
@@ -175,7 +179,7 @@ MUTATIONS = [
     ("all who share a gate probe it", GATE, value("faulted.count < Self.proof", "true")),
     ("what the service asks for is not heard", GATE,
      never("if let retryAfter { wait(min(retryAfter, .seconds(3600)), now: now, generator: &generator) }")),
-    ("all read what a probe is made of", PLANNING,
+    ("all read what a probe is made of", LOADING,
      value("$0.isDormant && $0.isAnothersTurn(than: state)", "false")),
     ("those that wait for a gate are not woken", ANSWERS,
      within("state.waitsFor = nil\n            ", never("schedule.touch(state)"))),
@@ -195,9 +199,9 @@ MUTATIONS = [
      within("var workersOfSick: Int { ", value("max(1, workers / 4)", "workers"))),
     ("those that hang take all workers", SETTINGS,
      within("var workersOfLate: Int { ", value("max(1, workers - max(1, workers / 4))", "workers"))),
-    ("those that hang are not counted", PLANNING,
+    ("those that hang are not counted", SENDING,
      never("if standing == .late { lateAttempts += 1 }")),
-    ("requests that hang are never given up", PLANNING,
+    ("requests that hang are never given up", GIVING_UP,
      within("actions.append(", (".cancel(id))", ".cancel(MUTANT ? AttemptID(0) : id))"))),
     ("turns are not taken", SCHEDULE,
      instead("lines[standing, default: []].append(state)", "lines[standing, default: []].prepend(state)")),
