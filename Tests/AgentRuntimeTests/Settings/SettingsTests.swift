@@ -7,6 +7,14 @@ import Testing
 
 @testable import AgentRuntime
 
+private let queuePathRefusal = """
+    queue.path must be an absolute path without control characters, of at most 4031 bytes and with a file name of \
+    at most 191
+    """
+private let caFileRefusal = """
+    aws.ca_file must be "" or an absolute path without control characters, of at most 4095 bytes
+    """
+
 /// The faults of a text, one line each; empty where it is valid.
 func faults(_ text: String) -> [String] {
     do {
@@ -207,13 +215,16 @@ func faults(_ text: String) -> [String] {
         ("aws.secret_access_key = abcSECRET", "text is written in quotes"),
         ("[queue]\npath = \"/a\\u0000b\"", "a zero byte has no place in a configuration file"),
         ("[queue]\n\"pa\\U00000000th\" = '/a'", "a zero byte has no place in a configuration file"),
-        ("[queue]\npath = \"/a\\u0001b\"", "queue.path must be an absolute path"),
-        ("[queue]\npath = '/\(String(repeating: "a", count: 5000))'", "queue.path must be an absolute path"),
-        ("[queue]\npath = '/\(String(repeating: "a", count: 200))'", "queue.path must be an absolute path"),
-        ("[aws]\nca_file = \"/a\\u001bb\"", "aws.ca_file must be \"\" or an absolute path"),
+        ("[queue]\npath = \"/a\\u0001b\"", queuePathRefusal),
+        (
+            "[queue]\npath = '/\(String(repeating: "a", count: 5000))'",
+            queuePathRefusal
+        ),
+        ("[queue]\npath = '/\(String(repeating: "a", count: 200))'", queuePathRefusal),
+        ("[aws]\nca_file = \"/a\\u001bb\"", caFileRefusal),
         (
             "[aws]\nca_file = '/\(String(repeating: "a/", count: 2048))a'",
-            "aws.ca_file must be \"\" or an absolute path"
+            caFileRefusal
         ),
         ("[queue]\nmax_bytes = 4.5", "queue.max_bytes must be a size such as \"64 KiB\", not a floating-point number"),
         (

@@ -30,7 +30,7 @@ struct AWSKeys: SettingKeys {
     let caFile: Setting<String> = .text(
         "ca_file",
         default: "",
-        "\"\" or an absolute path",
+        "\"\" or an absolute path without control characters, of at most 4095 bytes",
         parse: SettingText.pathOrNone,
         needsRestart: false,
         about: """

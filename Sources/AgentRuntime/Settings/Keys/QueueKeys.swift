@@ -9,7 +9,7 @@ struct QueueKeys: SettingKeys {
     let path: Setting<String> = .text(
         "path",
         default: "/var/lib/agentd/queue.db",
-        "an absolute path",
+        "an absolute path without control characters, of at most 4031 bytes and with a file name of at most 191",
         parse: SettingText.pathOfQueue,
         needsRestart: true,
         about: """
