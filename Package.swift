@@ -14,6 +14,8 @@ let settings: [SwiftSetting] =
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -47,6 +49,7 @@ let package = Package(
     // Exact versions: what holds other people's data is built the same everywhere.
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", exact: "1.46.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
@@ -61,7 +64,7 @@ let package = Package(
         module("AgentCore", [deque, heap]),
         module("AgentQueue", ["AgentCore", "CSQLite"]),
         module("AgentKinesis", ["AgentCore", "CCurl", crypto]),
-        module("AgentIngest", ["AgentCore", nioCore, nioPosix]),
+        module("AgentIngest", ["AgentCore", nioCore, nioPosix, nioHTTP2, nioHPACK]),
         module("AgentControl", ["AgentCore"]),
         module("AgentSystemd", ["AgentCore", "CSystemd"]),
         module(
@@ -84,7 +87,10 @@ let package = Package(
         tests("AgentCoreTests", ["AgentCore"]),
         tests("AgentQueueTests", ["AgentQueue", "AgentCore", "CSQLite"]),
         tests("AgentKinesisTests", ["AgentKinesis", "AgentCore"]),
-        tests("AgentIngestTests", ["AgentIngest", "AgentCore", nioCore, nioPosix, nioEmbedded, nioHTTP1]),
+        tests(
+            "AgentIngestTests",
+            ["AgentIngest", "AgentCore", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHPACK]
+        ),
         tests("AgentControlTests", ["AgentControl", "AgentCore"]),
         .target(name: "ThreadSanitizerSupport", path: "Tests/ThreadSanitizerSupport"),
         tests("AgentSystemdTests", ["AgentSystemd", "ThreadSanitizerSupport"]),

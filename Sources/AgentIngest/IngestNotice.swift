@@ -15,4 +15,6 @@ public enum IngestNotice: Hashable, Sendable {
     /// All of `listen.max_connections` are in use, by clients that are not idle: so many were turned away.
     case connectionsUsedUp(turnedAway: Int)
     case connectionsFree
+    /// Clients began with TLS, which is not spoken: so many connections were closed since the last notice.
+    case tlsMet(connections: Int)
 }

@@ -74,7 +74,7 @@ struct RefusalTests {
             ("G@T /healthz HTTP/1.1" + ending, 400, "malformed_request"),
             (" GET /healthz HTTP/1.1" + ending, 400, "malformed_request"),
             ("GET /healthz HTTP/2.0" + ending, 505, "http_version"),
-            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "http_version"),
+            ("PRI * HTTP/2.0\r\nHost: localhost\r\n\r\n", 505, "http_version"),
             ("GET /healthz http/1.1" + ending, 400, "malformed_request"),
             ("GET /healthz HTTP/1.1\nHost: localhost\n\n", 400, "malformed_request"),
             ("GET /healthz HTTP/1.1\r\nHost: localhost\n\r\n", 400, "malformed_request"),

@@ -74,6 +74,7 @@ struct RequestMachineTests {
             case .submit: "submit"
             case .end: "end"
             case .close: "close"
+            case .speakHTTP2: "speak HTTP/2"
             case .answer(let mode, .refused(let refusal, _)):
                 "answer \(refusal.status)\(mode.closes ? " and close" : "")"
             case .answer(let mode, _): mode.closes ? "answer and close" : "answer"

@@ -20,12 +20,16 @@ final class Connection: ChannelDuplexHandler {
 
     private static let lingerTime = TimeAmount.seconds(2)
     private static let stopTime = TimeAmount.seconds(2)
+    /// Of a handshake record (RFC 8446, section 5.1); no request begins so.
+    private static let firstByteOfTLS: UInt8 = 0x16
 
     let loop: IngestLoop
     /// Where it came in. On the Unix socket lines may be spoken and any `Host` is fine.
     let door: Door
     /// One more than may be: it only learns that.
     let isSurplus: Bool
+    /// A stream of a connection that speaks HTTP/2, which is the one that counts; it carries one request.
+    let isStream: Bool
     /// Replies that are to be written; ``isFlushDue`` says when something was added.
     // Unchecked: see `HTTPConversation.exchanges`.
     @exclusivity(unchecked) var outbox = ByteBuffer()
@@ -53,10 +57,11 @@ final class Connection: ChannelDuplexHandler {
     /// ``inputCount`` when memory was short and it was looked at; `nil`: it was not, or held nothing then.
     var countWhenJudged: Int?
 
-    init(loop: IngestLoop, door: Door, isSurplus: Bool) {
+    init(loop: IngestLoop, door: Door, isSurplus: Bool, isStream: Bool = false) {
         self.loop = loop
         self.door = door
         self.isSurplus = isSurplus
+        self.isStream = isStream
         lastInput = loop.now
         lastRead = loop.nextRead()
     }
@@ -65,6 +70,20 @@ final class Connection: ChannelDuplexHandler {
 
     /// The address of the agent that the client connected to.
     var cameTo: SocketAddress? { context?.channel.localAddress }
+
+    /// The client speaks HTTP/2, and began to with `greeting`.
+    func speakHTTP2(_ greeting: ByteBuffer) {
+        guard let context else { return }
+        var greeting = greeting
+        do {
+            let conversation = HTTP2Conversation(self, context)
+            try conversation.start()
+            self.conversation = conversation
+            conversation.received(&greeting)
+        } catch {
+            close()
+        }
+    }
 
     // MARK: What the channel says
 
@@ -95,6 +114,10 @@ final class Connection: ChannelDuplexHandler {
         var buffer = unwrapInboundIn(data)
         defer { loop.readBuffer.giveBack(buffer) }
         guard case .open = phase else { return }
+        if inputCount == 0, buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) == Self.firstByteOfTLS {
+            loop.metTLS()
+            return close()
+        }
         if conversation == nil, let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) {
             conversation = first == UInt8(ascii: "{") ? LinesConversation(self) : HTTPConversation(self)
         }
@@ -129,6 +152,7 @@ final class Connection: ChannelDuplexHandler {
         } else if unreadSince == nil {
             unreadSince = loop.now
         }
+        context.fireChannelWritabilityChanged()
     }
 
     /// The client took all that was written.
@@ -160,6 +184,8 @@ final class Connection: ChannelDuplexHandler {
         if unreadSince != nil || isWaitingToRead { return false }
         guard let conversation else { return true }
         guard conversation.wantsInput else { return false }
+        // What is not read here would pile up unseen; the connection is read when there is room for it.
+        if isStream { return true }
         if loop.mayRead(self, isSmall: conversation.isSmall) { return true }
         isWaitingToRead = true
         return false
@@ -226,6 +252,8 @@ final class Connection: ChannelDuplexHandler {
     }
 
     var waitsForQueue: Bool { conversation?.waitsForQueue == true }
+
+    var isSmall: Bool { conversation?.isSmall != false }
 
     /// Its memory is needed for others.
     func giveWay() {

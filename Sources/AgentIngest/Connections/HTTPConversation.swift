@@ -104,6 +104,7 @@ final class HTTPConversation: Conversation {
                 }
             }
             buffer.moveReaderIndex(forwardBy: consumed)
+            if case .speakHTTP2 = action { return connection.speakHTTP2(buffer) }
             if !perform(action) { return }
         }
     }
@@ -171,6 +172,7 @@ final class HTTPConversation: Conversation {
             exchanges.closeAfterLast()
             if exchanges.isEmpty { connection.close() }
         case .close: connection.close()
+        case .speakHTTP2: preconditionFailure("said only of bytes that came, to who has them")
         }
         return true
     }

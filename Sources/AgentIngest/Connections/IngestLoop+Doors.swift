@@ -21,7 +21,7 @@ extension IngestLoop {
     /// of those that stopped in the middle of a request, else of those that are idle.
     func closeIdle(of door: Door) -> Bool {
         var best: (connection: Connection, rank: Int)?
-        for connection in connections.values where connection.door == door && !connection.isSurplus {
+        for connection in connections.values where connection.isInPlace(at: door) {
             guard let rank = rank(connection) else { continue }
             if let best, (best.rank, best.connection.lastRead) < (rank, connection.lastRead) { continue }
             best = (connection, rank)
@@ -38,7 +38,7 @@ extension IngestLoop {
     /// Closes the connection of `door` that waits for its client for longest, in the middle of a request too.
     func closeSlowest(of door: Door) -> Bool {
         let slowest = connections.values
-            .filter { $0.door == door && !$0.isSurplus && $0.waitsForClient }
+            .filter { $0.isInPlace(at: door) && $0.waitsForClient }
             .min { $0.lastRead < $1.lastRead }
         return close(slowest)
     }
@@ -48,4 +48,9 @@ extension IngestLoop {
         connection.close()
         return true
     }
+}
+
+extension Connection {
+    /// Whether it takes one of the places of `door`.
+    fileprivate func isInPlace(at door: Door) -> Bool { self.door == door && !isSurplus && !isStream }
 }

@@ -44,6 +44,7 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
     private var reads: UInt64 = 0
     var isJudging = false
     var shortages = Recurring()
+    private var greetingsOfTLS = Recurring()
     /// The most that was held since memory was last given back to the system.
     var peakHeld = 0
     private(set) var isDraining = false
@@ -107,6 +108,11 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
 
     // MARK: Connections
 
+    /// Somebody began with TLS.
+    func metTLS() {
+        if let untold = greetingsOfTLS.happened(at: eventLoop.now) { notify(.tlsMet(connections: untold)) }
+    }
+
     func add(_ connection: Connection) {
         if connections.isEmpty { readClock() }
         if sweeper == nil {
@@ -116,14 +122,16 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
             }
         }
         connections[ObjectIdentifier(connection)] = connection
-        metrics.connections(of: connection.door).add(1)
+        if !connection.isStream { metrics.connections(of: connection.door).add(1) }
         if isDraining { connection.close() }
     }
 
     func remove(_ connection: Connection) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-        closed(connection.door, connection.isSurplus)
-        metrics.connections(of: connection.door).add(-1)
+        if !connection.isStream {
+            closed(connection.door, connection.isSurplus)
+            metrics.connections(of: connection.door).add(-1)
+        }
         budget.forget(connection)
         grant()
         if connections.isEmpty {

@@ -38,6 +38,8 @@ struct RequestMachine: ~Copyable {
         case submit
         /// The body is no good: the refusal of its request is the last thing that is said.
         indirect case refuseBody(Refusal, shape: (any RequestShape.Type)?)
+        /// The bytes begin HTTP/2, and are for who speaks that.
+        case speakHTTP2
         /// Nothing follows the answers that are still to come.
         case end
         /// Nobody will miss it.
@@ -54,6 +56,8 @@ struct RequestMachine: ~Copyable {
     /// The connection is one more than may be: whatever it asks for, it only learns that.
     private let isSurplus: Bool
     private(set) var phase = Phase.head
+    /// No request has come yet.
+    private var isFirst = true
     /// The request whose body is being read, or is whole and waits.
     private(set) var shape: (any RequestShape)?
     private(set) var body: [UInt8] = []
@@ -101,6 +105,9 @@ struct RequestMachine: ~Copyable {
             case .incomplete:
                 if deadline == nil { deadline = now + times.head + times.sweep }
                 return .wait
+            case .fault(.version) where isFirst && HTTP2Conversation.isGreeting(bytes):
+                phase = .over
+                return .speakHTTP2
             case .fault(let fault): return refuseHead(Refusal(fault), bytes)
             case .request(let head, let origin, let decision):
                 consumed = head.byteCount
@@ -129,6 +136,7 @@ struct RequestMachine: ~Copyable {
     ) -> Action {
         deadline = nil
         lastRequest = now
+        isFirst = false
         var mode = ReplyMode()
         mode.closes = head.wantsClose || (head.isVersion10 && !head.wantsKeepAlive) || isSurplus
         mode.saysKeepAlive = head.isVersion10

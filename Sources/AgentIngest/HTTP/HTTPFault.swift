@@ -30,7 +30,7 @@ extension Refusal {
     init(_ fault: HTTPFault) {
         switch fault {
         case .requestLine: self.init(400, "malformed_request", "The request line is not HTTP/1.1.")
-        case .version: self.init(505, "http_version", "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+        case .version: self.init(505, "http_version", "Speak HTTP/1.1, or HTTP/2 from its preface on.")
         case .targetTooLong:
             self.init(414, "uri_too_long", "The request line is longer than \(RequestHead.maxLineBytes) bytes.")
         case .headTooLarge:

@@ -44,6 +44,11 @@ extension News {
                 remedy: "Have clients reuse their connections, or raise listen.max_connections."
             )
         case .connectionsFree: condition.clear("connections_used_up")
+        case .tlsMet(let connections):
+            log.warning(
+                "clients that speak TLS were turned away: agentd speaks plain HTTP",
+                metadata: ["connections": "\(connections)", "remedy": "give them an http:// address"]
+            )
         }
     }
 }
