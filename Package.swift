@@ -64,7 +64,7 @@ let package = Package(
         module("AgentCore", [deque, heap]),
         module("AgentQueue", ["AgentCore", "CSQLite"]),
         module("AgentKinesis", ["AgentCore", "CCurl", crypto]),
-        module("AgentIngest", ["AgentCore", nioCore, nioPosix, nioHTTP2, nioHPACK]),
+        module("AgentIngest", ["AgentCore", nioCore, nioPosix, nioHTTP2, nioHPACK, crypto]),
         module("AgentControl", ["AgentCore"]),
         module("AgentSystemd", ["AgentCore", "CSystemd"]),
         module(

@@ -30,6 +30,9 @@ public struct QueueSettings: Sendable {
     public var maxDeadLetters: Int64 = 100_000
     public var maxDeadLetterBytes: Int64 = 256 << 20
 
+    /// How long a request with a key is known, in milliseconds of the agent's clock.
+    public var idempotencyWindowMS: Int64 = 3_600_000
+
     /// WAL frames (4 KiB each) after which the writer starts the WAL anew.
     var walFrames = 4000
     /// Disk kept for deletes and checkpoints on a full disk: twice what the WAL may take, and room to spare.

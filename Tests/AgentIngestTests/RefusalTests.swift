@@ -28,7 +28,8 @@ struct RefusalTests {
             ("POST /v1/streams/%ff/events HTTP/1.1" + ending, 400, "malformed_path"),
             // What is for later.
             ("POST /metrics HTTP/1.1" + ending, 405, "method_not_allowed"),
-            (native + "Idempotency-Key: a\r\nContent-Length: 1\r\n\r\n1", 501, "not_available_yet"),
+            (native + "Idempotency-Key: \"\"\r\nContent-Length: 1\r\n\r\n1", 400, "malformed_key"),
+            (native + "Idempotency-Key:\r\nContent-Length: 1\r\n\r\n1", 400, "malformed_key"),
             // Streams.
             (post("1", "/v1/streams/none/events"), 404, "stream_not_listed"),
             (post("1", "/v1/streams/a%20b/events"), 404, "invalid_stream_name"),

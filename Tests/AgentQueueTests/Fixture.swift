@@ -80,6 +80,7 @@ final class Recorder: AppendReceiver, QueueObserver {
         var calls: [[UInt64]] = []
         var commits: [Commit] = []
         var notices: [QueueNotice] = []
+        var deliveries: [DeliveryNotice] = []
     }
 
     let state = Mutex(State())
@@ -96,7 +97,7 @@ final class Recorder: AppendReceiver, QueueObserver {
         }
     }
 
-    func delivered(_ notices: [DeliveryNotice]) {}
+    func delivered(_ notices: [DeliveryNotice]) { state.withLock { $0.deliveries += notices } }
     func committed(_ commit: Commit) {
         state.withLock { $0.commits.append(commit) }
         if !commit.removed.isEmpty { removal.signal() }
@@ -105,6 +106,7 @@ final class Recorder: AppendReceiver, QueueObserver {
     func noticed(_ notice: QueueNotice) { state.withLock { $0.notices.append(notice) } }
 
     var commits: [Commit] { state.withLock { $0.commits } }
+    var deliveries: [DeliveryNotice] { state.withLock { $0.deliveries } }
     var notices: [QueueNotice] { state.withLock { $0.notices } }
     func answer(_ token: UInt64) -> AppendAnswer.Outcome? { state.withLock { $0.answers[token] } }
 }
@@ -182,9 +184,19 @@ final class QueueFixture {
         writer.queue.sync { _ = writer.upkeep() }
     }
 
-    func request(_ events: [NewEvent], awaitsDelivery: Bool = false) -> AppendRequest {
+    func request(
+        _ events: [NewEvent],
+        awaitsDelivery: Bool = false,
+        identity: RequestIdentity? = nil
+    ) -> AppendRequest {
         defer { nextToken += 1 }
-        return AppendRequest(events: events, awaitsDelivery: awaitsDelivery, token: nextToken, receiver: recorder)
+        return AppendRequest(
+            events: events,
+            awaitsDelivery: awaitsDelivery,
+            identity: identity,
+            token: nextToken,
+            receiver: recorder
+        )
     }
 
     func events(_ count: Int, to id: DestinationID, key: String = "k", bytes: Int = 10) -> [NewEvent] {
@@ -201,7 +213,7 @@ final class QueueFixture {
         queue.append([request])
         drain()
         switch recorder.answer(request.token) {
-        case .stored(let first): return first
+        case .stored(let first), .repeated(let first): return first
         case .refused(let refusal): throw refusal
         case nil: throw Unanswered()
         }

@@ -62,7 +62,7 @@ struct RestartTests {
         }
         let file = try SQLiteConnection(path: fixture.settings.path, flags: SQLITE_OPEN_READONLY)
         #expect(try file.integer("PRAGMA application_id") == 0x4167_6e74)
-        #expect(try file.integer("PRAGMA user_version") == 2)
+        #expect(try file.integer("PRAGMA user_version") == 3)
         #expect(try file.integer("PRAGMA auto_vacuum") == 2)
         #expect(try file.text("PRAGMA journal_mode") == "wal")
         #expect(try file.text("PRAGMA integrity_check") == "ok")
@@ -82,9 +82,9 @@ struct RestartTests {
         fixture.queue.close()
         do {
             let file = try SQLiteConnection(path: fixture.settings.path, flags: SQLITE_OPEN_READWRITE)
-            try file.execute("PRAGMA user_version = 3")
+            try file.execute("PRAGMA user_version = 4")
         }
-        #expect(throws: QueueError.newerSchema(path: fixture.settings.path, found: 3, known: 2)) {
+        #expect(throws: QueueError.newerSchema(path: fixture.settings.path, found: 4, known: 3)) {
             try EventQueue.open(fixture.settings)
         }
     }

@@ -37,7 +37,14 @@ import Testing
                 events: ids.map { StoredEvent(id: EventID($0), key: .none, acceptedMS: 0, data: .empty) }
             )
         ]
-        commit.awaited = awaited.map { Commit.Awaited(id: EventID($0), token: UInt64($0), receiver: receiver) }
+        commit.awaited = awaited.map {
+            Commit.Awaited(
+                id: EventID($0),
+                destination: DestinationID(destination),
+                token: UInt64($0),
+                receiver: receiver
+            )
+        }
         waiters.note(commit)
     }
 

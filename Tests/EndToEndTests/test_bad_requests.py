@@ -68,7 +68,7 @@ REQUESTS = [
     ("POST /kinesis/stream/other", [JSON], b'{"event":1}', 400, "stream_not_listed"),
     ("POST /kinesis/stream/events", [JSON], b"nonsense", 400, "malformed_json"),
     # Later features are refused, not ignored.
-    (EVENTS, ["Idempotency-Key: 1"], b"x", 501, "not_available_yet"),
+    (EVENTS, ["Idempotency-Key: " + "k" * 256], b"x", 400, "malformed_key"),
     (EVENTS + "?partial=true", [JSON], b"1", 501, "not_available_yet"),
     (EVENTS, [JSON, "Prefer: wait=5"], b"1", 501, "not_available_yet"),
     (EVENTS, ["Content-Type: application/cloudevents-batch+json"], b"[]", 501, "not_available_yet"),

@@ -142,7 +142,12 @@ final class ModelQueue {
                     let row = insert(draft)
                     if appended[draft.destination] == nil { order.append(draft.destination) }
                     appended[draft.destination, default: []].append(row.event)
-                    if isAwaited { commit.awaited.append(.init(id: row.event.id, token: 0, receiver: Deaf.shared)) }
+                    if isAwaited {
+                        let destination = draft.destination
+                        commit.awaited.append(
+                            .init(id: row.event.id, destination: destination, token: 0, receiver: Deaf.shared)
+                        )
+                    }
                 }
             case .settle(let settlement):
                 for id in settlement.ids { meet(id, .delivered) }

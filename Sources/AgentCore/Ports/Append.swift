@@ -10,6 +10,8 @@ public struct AppendRequest: Sendable {
     /// Whether its sender keeps it, and offers it again until there is room: no event of it is turned away for want of
     /// room then, and none is counted as refused.
     public let waitsForRoom: Bool
+    /// Where the sender gave it a key: it is kept once, however often it comes.
+    public let identity: RequestIdentity?
     /// The receiver's own name for the request; comes back in the answer.
     public let token: UInt64
     public let receiver: any AppendReceiver
@@ -19,12 +21,14 @@ public struct AppendRequest: Sendable {
         events: [NewEvent],
         awaitsDelivery: Bool = false,
         waitsForRoom: Bool = false,
+        identity: RequestIdentity? = nil,
         token: UInt64,
         receiver: any AppendReceiver
     ) {
         self.events = events
         self.awaitsDelivery = awaitsDelivery
         self.waitsForRoom = waitsForRoom
+        self.identity = identity
         self.token = token
         self.receiver = receiver
     }
@@ -35,6 +39,8 @@ public struct AppendAnswer: Sendable {
     public enum Outcome: Sendable {
         /// Committed and synced: the events have the ids `first`, `first + 1`, ….
         case stored(first: EventID)
+        /// It came before and is kept since: its events have the ids `first`, `first + 1`, ….
+        case repeated(first: EventID)
         case refused(AppendRefusal)
     }
 
@@ -63,6 +69,8 @@ public enum AppendRefusal: Error, Hashable, Sendable {
     case diskFull(freeBytes: Int64, limitBytes: Int64)
     /// Another program keeps the queue file locked. `holder` says which, as far as can be told.
     case locked(path: String, holder: String)
+    /// Another request came with the same key; see ``AppendRequest/identity``.
+    case keyReused
     /// The agent is shutting down.
     case stopping
     /// The queue file was deleted or replaced underneath the agent.

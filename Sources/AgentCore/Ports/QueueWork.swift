@@ -91,11 +91,13 @@ public struct Commit: Sendable {
     /// An event whose sender waits for its delivery.
     public struct Awaited: Sendable {
         public let id: EventID
+        public let destination: DestinationID
         public let token: UInt64
         public let receiver: any AppendReceiver
 
-        public init(id: EventID, token: UInt64, receiver: any AppendReceiver) {
+        public init(id: EventID, destination: DestinationID, token: UInt64, receiver: any AppendReceiver) {
             self.id = id
+            self.destination = destination
             self.token = token
             self.receiver = receiver
         }

@@ -9,6 +9,7 @@ extension AppendRefusal: CustomStringConvertible {
         case .tooLarge: "request_too_large"
         case .locked: "queue_locked"
         case .diskFull: "disk_full"
+        case .keyReused: "idempotency_key_reused"
         case .stopping: "stopping"
         case .tampered: "queue_tampered"
         case .unknown: "unknown"
@@ -32,6 +33,8 @@ extension AppendRefusal: CustomStringConvertible {
             "Another program (\(holder)) keeps the queue file \(path) locked. Nothing was kept. Try again later."
         case .diskFull(let free, let limit):
             "The disk has \(free) bytes left and queue.min_free_disk keeps \(limit). Free some space."
+        case .keyReused:
+            "Another request was sent with this key. Give each request a key of its own, and only its repeats the same one."
         case .stopping:
             "The agent is shutting down. Try again later."
         case .tampered(let path):
@@ -49,7 +52,7 @@ extension AppendRefusal {
     public var isForWantOfRoom: Bool {
         switch self {
         case .queueFull, .destinationFull, .lastTenth, .diskFull, .locked: true
-        case .tooLarge, .stopping, .tampered, .unknown, .storage: false
+        case .tooLarge, .keyReused, .stopping, .tampered, .unknown, .storage: false
         }
     }
 

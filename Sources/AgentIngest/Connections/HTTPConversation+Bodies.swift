@@ -32,9 +32,11 @@ extension HTTPConversation {
             case .events(let events):
                 let bytes = granted > 0 ? granted : least + events.count * Self.eventOverhead
                 guard granted > 0 || loop.budget.admit(bytes) else { return wait(bytes) }
+                let identity = events.first.flatMap { machine.key?.identity(of: whole.block, for: $0.destination) }
                 bodyTaken()
                 loop.append(
                     events,
+                    identity,
                     size: least - Self.requestOverhead,
                     bytes: bytes,
                     owner: .exchange(self, sequence: sequence, shape: shape)

@@ -16,9 +16,10 @@ extension IngestLoop {
 
     /// - Parameters:
     ///   - events: one or more.
+    ///   - identity: where the client gave the request a key.
     ///   - size: bytes that came in with them.
     ///   - bytes: what the budget has admitted for them, to be released with the answer.
-    func append(_ events: [NewEvent], size: Int, bytes: Int, owner: Owner) {
+    func append(_ events: [NewEvent], _ identity: RequestIdentity? = nil, size: Int, bytes: Int, owner: Owner) {
         var wait: DeliveryWait?
         var waitsForRoom = false
         switch owner {
@@ -37,6 +38,7 @@ extension IngestLoop {
                 events: events,
                 awaitsDelivery: wait != nil,
                 waitsForRoom: waitsForRoom,
+                identity: identity,
                 token: token,
                 receiver: self
             )
@@ -88,7 +90,8 @@ extension IngestLoop {
             return scheduleWait()
         }
         switch answer.outcome {
-        case .stored(let first): stored(request, StoredEvents(first: first, count: request.count, request.wait))
+        case .stored(let first), .repeated(let first):
+            stored(request, StoredEvents(first: first, count: request.count, request.wait))
         case .refused(let why): refused(request, why)
         }
     }
@@ -97,7 +100,9 @@ extension IngestLoop {
         if request.wait != nil { giveUp(events) }
         switch request.owner {
         case .exchange(let conversation, let sequence, let shape):
-            tally.accepted(type(of: shape).door, events: request.count, bytes: request.size)
+            if !request.isRepeat {
+                tally.accepted(type(of: shape).door, events: request.count, bytes: request.size)
+            }
             conversation.answer(sequence, shape, events)
         case .lines(let conversation):
             tally.accepted(.lines, events: request.count, bytes: request.size)

@@ -49,7 +49,7 @@ extension AppendRefusal {
         case .lastTenth(_, _, let limit): limit - limit / 10
         case .tooLarge: 0
         case .diskFull, .locked: .max
-        case .stopping, .tampered, .unknown, .storage: nil
+        case .keyReused, .stopping, .tampered, .unknown, .storage: nil
         }
     }
 }

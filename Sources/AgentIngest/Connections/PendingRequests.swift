@@ -19,6 +19,8 @@ struct PendingRequests<Owner> {
         let wait: DeliveryWait?
         /// Bytes that came in with it.
         var size = 0
+        /// It was kept before.
+        fileprivate(set) var isRepeat = false
     }
 
     /// A request whose events are kept, that is to be answered, and is known here no more.
@@ -80,7 +82,8 @@ struct PendingRequests<Owner> {
         isDelivering: (DestinationID) -> Bool
     ) -> Request? {
         guard let index = find(answer.token) else { return nil }
-        if awaiting > 0, !isDraining, case .stored(let first) = answer.outcome, let wait = places[index].request?.wait,
+        if case .repeated = answer.outcome { places[index].request?.isRepeat = true }
+        if awaiting > 0, !isDraining, let first = answer.first, let wait = places[index].request?.wait,
             wait.destinations.allSatisfy(isDelivering)
         {
             released = places[index].request?.bytes ?? 0
@@ -158,6 +161,16 @@ struct PendingRequests<Owner> {
             places[next].request?.wait?.previous = wait.previous
         } else {
             lastWaiting = wait.previous
+        }
+    }
+}
+
+extension AppendAnswer {
+    /// The id of the request's first event, if it has them.
+    fileprivate var first: EventID? {
+        switch outcome {
+        case .stored(let first), .repeated(let first): first
+        case .refused: nil
         }
     }
 }

@@ -61,6 +61,8 @@ struct RequestMachine: ~Copyable {
     /// The request whose body is being read, or is whole and waits.
     private(set) var shape: (any RequestShape)?
     private(set) var body: [UInt8] = []
+    /// Where the request has one.
+    private(set) var key: IdempotencyKey?
     private var chunks = ChunkedBody()
     /// When the client has taken too long.
     private var deadline: NIODeadline?
@@ -143,8 +145,9 @@ struct RequestMachine: ~Copyable {
         mode.omitsBody = head.method == .head
         mode.origin = origin
         let waitsToSend = head.expectsContinue && !hasBody
-        if case .body(let shape) = decision, !isSurplus {
+        if case .body(let shape, let key) = decision, !isSurplus {
             self.shape = shape
+            self.key = key
             deadline = now + times.body + times.sweep
             if head.isChunked {
                 chunks = ChunkedBody()
@@ -291,6 +294,7 @@ struct RequestMachine: ~Copyable {
 
     private mutating func forgetBody() {
         shape = nil
+        key = nil
         body = []
     }
 }

@@ -31,6 +31,8 @@ struct RequestHead {
     var explicitHashKey = HeadRange.absent
     var amazonTarget = HeadRange.absent
     var idempotencyKey = HeadRange.absent
+    /// The id of an AWS SDK's call: the same for each of its attempts.
+    var invocationID = HeadRange.absent
     /// Of a browser's question whether a page may send something: `Access-Control-Request-…`.
     var preflightMethod = HeadRange.absent
     var preflightFields = HeadRange.absent
@@ -230,6 +232,11 @@ private struct RequestHeadParser {
             head.isChunked = true
         case 19 where FieldBytes.equal(name, "x-explicit-hash-key"):
             try once(&head.explicitHashKey, range)
+        case 21:
+            // PHP's has a name of its own.
+            if FieldBytes.equal(name, "amz-sdk-invocation-id") || FieldBytes.equal(name, "aws-sdk-invocation-id") {
+                try once(&head.invocationID, range)
+            }
         case 29 where FieldBytes.equal(name, "access-control-request-method"):
             try once(&head.preflightMethod, range)
         case 30 where FieldBytes.equal(name, "access-control-request-headers"):

@@ -10,7 +10,7 @@ enum Opening {
         case probe(Probe)
         indirect case preflight(Preflight)
         /// Its body is wanted.
-        case body(any RequestShape)
+        case body(any RequestShape, IdempotencyKey?)
         /// `shape`: the form in which it is said; `nil`: the usual one.
         indirect case refused(Refusal, shape: (any RequestShape.Type)?)
     }
@@ -64,7 +64,7 @@ enum Opening {
             } else if !head.isChunked {
                 throw Refusal(411, "length_required", "Send Content-Length, or a chunked body.")
             }
-            return .body(shape)
+            return .body(shape, try IdempotencyKey.find(in: request))
         } catch {
             return .refused(error, shape: known)
         }

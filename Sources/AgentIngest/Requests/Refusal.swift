@@ -114,6 +114,7 @@ extension Refusal {
             case .queueFull, .destinationFull, .lastTenth: (507, 1)
             case .tooLarge: (413, nil)
             case .diskFull: (507, 10)
+            case .keyReused: (422, nil)
             case .locked: (503, 2)
             case .stopping: (503, 5)
             case .tampered: (503, 10)

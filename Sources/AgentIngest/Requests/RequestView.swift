@@ -17,7 +17,6 @@ struct RequestView {
             let coding = head.contentEncoding.bytes(in: bytes)
             guard coding.isEmpty || FieldBytes.equal(coding, "identity") else { throw .contentEncoding }
         }
-        if head.idempotencyKey.isPresent { throw .notAvailable("Idempotency-Key") }
     }
 
     /// Refuses all methods but one.

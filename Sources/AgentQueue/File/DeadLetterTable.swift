@@ -13,6 +13,7 @@ final class DeadLetterTable {
 
     private let oldestStatement: SQLiteStatement
     private let find: SQLiteStatement
+    private let findCause: SQLiteStatement
     private let delete: SQLiteStatement
 
     init(_ connection: borrowing SQLiteConnection) throws(QueueError) {
@@ -24,6 +25,7 @@ final class DeadLetterTable {
             connection,
             "SELECT destination, key, hash_key, accepted_ms, crc, data FROM dead_letter WHERE id = ?"
         )
+        findCause = try SQLiteStatement(connection, "SELECT code, reason FROM dead_letter WHERE id = ?")
         delete = try SQLiteStatement(connection, "DELETE FROM dead_letter WHERE id = ?")
     }
 
@@ -49,6 +51,14 @@ final class DeadLetterTable {
         let destination = DestinationID(find.integer(0))
         let stamp = Stamp(id: id, destination: destination, acceptedMS: find.integer(3))
         return try body(destination, row, row.isWhole(stamp, find, column: 4))
+    }
+
+    /// Why an event was given up; `nil`: it is not here.
+    func cause(_ id: EventID) throws(QueueError) -> (code: String, reason: String)? {
+        try findCause.bind(1, id)
+        defer { findCause.reset() }
+        guard try findCause.step() else { return nil }
+        return (findCause.text(0), findCause.text(1))
     }
 
     func remove(_ id: EventID) throws(QueueError) {

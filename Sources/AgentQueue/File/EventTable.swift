@@ -7,7 +7,7 @@ import CSQLite
 /// Statements are prepared when they are first used: of most tables only two or three are, and each takes some KiB.
 final class EventTable {
     private enum Kind: Int, CaseIterable {
-        case insertOne, insertSome, ages, deleteTaken, deletePrefix, last, bury
+        case insertOne, insertSome, ages, deleteTaken, deletePrefix, last, bury, contains
 
         func sql(_ id: DestinationID) -> String {
             let name = Schema.eventTable(id)
@@ -29,6 +29,8 @@ final class EventTable {
                 return "DELETE FROM \(name) WHERE id <= ?"
             case .last:
                 return "SELECT id FROM \(name) ORDER BY id DESC LIMIT 1"
+            case .contains:
+                return "SELECT 1 FROM \(name) WHERE id = ?"
             case .bury:
                 return """
                     INSERT OR REPLACE INTO dead_letter
@@ -117,6 +119,13 @@ final class EventTable {
         let insert = try prepared(.insertOne)
         try insert.statement.bind(row, crc: isWhole ? row.checksum(with: stamp) : Row.noChecksum, stamp)
         try insert.statement.run()
+    }
+
+    func contains(_ id: EventID) throws(QueueError) -> Bool {
+        let contains = try prepared(.contains)
+        try contains.statement.bind(1, id)
+        defer { contains.statement.reset() }
+        return try contains.statement.step()
     }
 
     // MARK: Removing

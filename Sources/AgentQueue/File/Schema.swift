@@ -2,11 +2,12 @@
 import AgentCore
 import CSQLite
 
-/// The layout of the file, version 2: as version 1, but for what the checksums of new rows cover (Row.swift).
+/// The layout of the file, version 3. Version 2 had receipts of another form, and none in them; version 1 is as 2, but for
+/// what the checksums of new rows cover (Row.swift).
 enum Schema {
     /// "Agnt", in the header of the file, where file(1) and SQLite look for it.
     static let applicationID: Int64 = 0x4167_6e74
-    static let version: Int64 = 2
+    static let version: Int64 = 3
 
     /// Text is stored as bytes (BLOB) wherever its length counts for the quota, so that `length()` is in bytes and is
     /// answered from the row's header, without reading the value.
@@ -23,15 +24,18 @@ enum Schema {
             dead_lettered INTEGER NOT NULL, expired INTEGER NOT NULL, evicted INTEGER NOT NULL, lost INTEGER NOT NULL,
             refused INTEGER NOT NULL, queued_events INTEGER NOT NULL, queued_bytes INTEGER NOT NULL,
             dead_events INTEGER NOT NULL, dead_bytes INTEGER NOT NULL);
-        CREATE TABLE receipt (
-            client TEXT NOT NULL, destination INTEGER NOT NULL, idempotency_key TEXT NOT NULL, body_hash BLOB NOT NULL,
-            status INTEGER NOT NULL, reply BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-            at INTEGER NOT NULL, PRIMARY KEY (client, destination, idempotency_key)) WITHOUT ROWID;
-        CREATE INDEX receipt_at ON receipt (at);
+        \(receiptTable);
         CREATE TABLE agent (
             id INTEGER PRIMARY KEY CHECK (id = 1), next_id INTEGER NOT NULL, serial INTEGER NOT NULL,
             clock_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL, wall_trusted INTEGER NOT NULL,
             boot TEXT NOT NULL, uptime_ns INTEGER NOT NULL);
+        """
+
+    private static let receiptTable = """
+        CREATE TABLE receipt (
+            id INTEGER PRIMARY KEY, name_high INTEGER NOT NULL, name_low INTEGER NOT NULL,
+            content_high INTEGER NOT NULL, content_low INTEGER NOT NULL, first INTEGER NOT NULL,
+            events INTEGER NOT NULL, at_ms INTEGER NOT NULL)
         """
 
     static func eventTable(_ id: DestinationID) -> String { "event_\(id.rawValue)" }
@@ -65,8 +69,7 @@ enum Schema {
             }
             let found = try connection.integer("PRAGMA user_version")
             guard found <= version else { throw .newerSchema(path: path, found: found, known: version) }
-            // So that no older agent takes the new rows for damaged ones.
-            if found < version { try connection.execute("PRAGMA user_version = \(version)") }
+            if found < version { try bringUp(connection) }
             return
         }
         try connection.execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL")
@@ -80,6 +83,15 @@ enum Schema {
         try agent.bind(2, clock.uptimeNS)
         try agent.run()
         try connection.execute("COMMIT")
+    }
+
+    /// From an earlier version; so that no older agent takes the new rows for damaged ones.
+    private static func bringUp(_ connection: borrowing SQLiteConnection) throws(QueueError) {
+        try connection.execute(
+            """
+            BEGIN IMMEDIATE; DROP TABLE IF EXISTS receipt; \(receiptTable); PRAGMA user_version = \(version); COMMIT
+            """
+        )
     }
 }
 

@@ -19,6 +19,7 @@ final class WriteConnection {
     let taken: TakenRows
     private var tables = TableCache<EventTable>(capacity: 1024)
     private var deadLetters: DeadLetterTable?
+    private var receipts: ReceiptTable?
     private var isSyncing = true
 
     init(_ settings: QueueSettings, clock: AgentClock.Mark) throws(QueueError) {
@@ -163,6 +164,13 @@ final class WriteConnection {
         if let deadLetters { return deadLetters }
         let table = try DeadLetterTable(connection)
         deadLetters = table
+        return table
+    }
+
+    func receiptTable() throws(QueueError) -> ReceiptTable {
+        if let receipts { return receipts }
+        let table = try ReceiptTable(connection)
+        receipts = table
         return table
     }
 

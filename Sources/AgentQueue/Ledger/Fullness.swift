@@ -41,7 +41,7 @@ struct Fullness {
             shares[id] = Refused(bytes: bytes, lastNS: nowNS)
             // The others are told together.
             return wasEmpty ? sharesNotice(ledger) : nil
-        case .tooLarge, .diskFull, .locked, .stopping, .tampered, .unknown, .storage:
+        case .tooLarge, .diskFull, .locked, .keyReused, .stopping, .tampered, .unknown, .storage:
             return nil
         }
     }

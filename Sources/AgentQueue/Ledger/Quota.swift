@@ -78,7 +78,7 @@ struct Quota: Sendable {
         case .queueFull:
             let need = ledger.queuedBytes + sum - maxBytes
             return (overShare(in: ledger) ?? ledger.oldest()).map { ($0, need) }
-        case .tooLarge, .diskFull, .locked, .stopping, .tampered, .unknown, .storage:
+        case .tooLarge, .diskFull, .locked, .keyReused, .stopping, .tampered, .unknown, .storage:
             return nil
         }
     }

@@ -5,6 +5,7 @@ import AgentCore
 struct Draft {
     private(set) var commit = Commit()
     private(set) var answers = Answers()
+    private var notices: [(receiver: any AppendReceiver, notice: DeliveryNotice)] = []
     private var replies: [(order: Order, outcome: Order.Outcome)] = []
     /// Events by destination, as they were appended.
     private var appended: [(position: Int, id: DestinationID, events: [StoredEvent])] = []
@@ -61,15 +62,25 @@ struct Draft {
     mutating func store(_ request: AppendRequest, first: EventID) {
         answers.add(.stored(first: first), to: request)
         guard request.awaitsDelivery else { return }
-        for offset in request.events.indices {
-            commit.awaited.append(
-                Commit.Awaited(
-                    id: EventID(first.rawValue + Int64(offset)),
-                    token: request.token,
-                    receiver: request.receiver
-                )
-            )
+        for (offset, event) in request.events.enumerated() {
+            wait(for: EventID(first.rawValue + Int64(offset)), of: event.destination, request)
         }
+    }
+
+    /// Its events are stored already; see ``wait(for:of:_:)`` and ``tell(_:to:)`` where somebody waits for them.
+    mutating func answerAgain(_ request: AppendRequest, first: EventID) {
+        answers.add(.repeated(first: first), to: request)
+    }
+
+    mutating func wait(for id: EventID, of destination: DestinationID, _ request: AppendRequest) {
+        commit.awaited.append(
+            Commit.Awaited(id: id, destination: destination, token: request.token, receiver: request.receiver)
+        )
+    }
+
+    /// What became of an event is known already.
+    mutating func tell(_ notice: DeliveryNotice, to receiver: any AppendReceiver) {
+        notices.append((receiver, notice))
     }
 
     mutating func refuse(_ request: AppendRequest, _ refusal: AppendRefusal) {
@@ -117,7 +128,12 @@ struct Draft {
     /// Its senders have been answered otherwise.
     mutating func forgetAnswers() {
         answers = Answers()
+        notices = []
         replies = []
+    }
+
+    func sendNotices() {
+        for (receiver, notice) in notices { receiver.delivered([notice]) }
     }
 
     func sendReplies() {

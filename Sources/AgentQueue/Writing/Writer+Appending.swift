@@ -7,6 +7,7 @@ extension Writer {
         throws(QueueError)
     {
         if request.events.isEmpty { return draft.store(request, first: ledger.nextID) }
+        if let identity = request.identity, try answerAgain(request, identity, now, &draft, file) { return }
         charge(request)
         if let refusal = try makeRoom(&draft, file) {
             turnAway(request, refusal)
@@ -32,6 +33,9 @@ extension Writer {
                 head: Ledger.Head(id: EventID(firstID.rawValue + Int64(charge.first)), acceptedMS: now),
                 last: EventID(firstID.rawValue + Int64(charge.last))
             )
+        }
+        if let identity = request.identity {
+            try file.receiptTable().insert(identity, first: firstID, count: request.events.count, atMS: now)
         }
         draft.store(request, first: firstID)
     }
@@ -88,6 +92,7 @@ extension Writer {
             ledger.removed(rows, cause: .evicted, at: position)
             try updateHead(at: position, table, after: rows)
             draft.remove(rows, of: id, at: position, cause: .evicted)
+            droppedThrough[id] = rows.through
         }
         return nil
     }

@@ -96,6 +96,7 @@ extension Writer {
             ledger.removed(rows, cause: .expired, at: position)
             try updateHead(at: position, table, after: rows)
             draft.remove(rows, of: id, at: position, cause: .expired)
+            droppedThrough[id] = rows.through
         }
     }
 

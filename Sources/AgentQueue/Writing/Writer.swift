@@ -33,6 +33,8 @@ final class Writer: @unchecked Sendable {
     var fullness = Fullness()
     var carrying = Carrying()
     var upkeepPlan = UpkeepPlan()
+    /// Up to where events were removed undelivered, since the start.
+    var droppedThrough: [DestinationID: EventID] = [:]
     /// As of the last upkeep.
     var isWallTrusted: Bool
     /// Of the request at hand; kept for its storage.
@@ -230,8 +232,9 @@ final class Writer: @unchecked Sendable {
     func conclude(_ draft: Draft) {
         publish()
         draft.answers.send()
+        draft.sendNotices()
         draft.sendReplies()
-        if draft.changesEvents { observer?.committed(draft.commit) }
+        if draft.changesEvents || !draft.commit.awaited.isEmpty { observer?.committed(draft.commit) }
     }
 
     // MARK: Time

@@ -9,14 +9,12 @@ final class DeliveryWaiters: Sendable {
     /// To be called with every commit, in their order, before delivery hears of it.
     func note(_ commit: Commit) {
         if commit.awaited.isEmpty && commit.deadLettered.isEmpty && commit.removed.isEmpty { return }
-        let destinations = Self.destinationsOfAwaited(commit)
         var notices = Notices()
         waiting.withLock { waiting in
             for awaited in commit.awaited {
-                guard let destination = destinations[awaited.id] else { continue }
                 waiting.add(
                     awaited.id,
-                    Waiter(destination: destination, token: awaited.token, receiver: awaited.receiver)
+                    Waiter(destination: awaited.destination, token: awaited.token, receiver: awaited.receiver)
                 )
             }
             for letter in commit.deadLettered {
@@ -30,18 +28,6 @@ final class DeliveryWaiters: Sendable {
             }
         }
         notices.send()
-    }
-
-    private static func destinationsOfAwaited(_ commit: Commit) -> [EventID: DestinationID] {
-        if commit.awaited.isEmpty { return [:] }
-        var destinations: [EventID: DestinationID] = [:]
-        let awaited = Set(commit.awaited.map(\.id))
-        for appended in commit.appended {
-            for event in appended.events where awaited.contains(event.id) {
-                destinations[event.id] = appended.destination
-            }
-        }
-        return destinations
     }
 
     /// Kinesis answered.
@@ -118,7 +104,7 @@ private struct Waiting {
 
     private var waiters: [EventID: Waiter] = [:]
     private var lines: [DestinationID: Line] = [:]
-    /// The last one that was added. Ids come in their order, so what is above is still to come.
+    /// The highest one that was added. New ones come in their order, so what is above is still to come.
     private var last = EventID.zero
     /// Still to come, and not waited for any more.
     private var forgotten: Set<EventID> = []
@@ -127,9 +113,11 @@ private struct Waiting {
     var count: Int { waiters.count }
 
     mutating func add(_ id: EventID, _ waiter: Waiter) {
-        last = max(last, id)
         if !forgotten.isEmpty, forgotten.remove(id) != nil { return }
         waiters[id] = waiter
+        // Of a request that came again: it is not in line, so it is not told where its event is removed.
+        if id <= last { return }
+        last = id
         lines[waiter.destination, default: Line()].append(id)
     }
 

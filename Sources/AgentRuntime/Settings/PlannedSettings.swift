@@ -7,7 +7,7 @@ enum PlannedSettings {
 
     static let keys: Set<String> = [
         "queue.encryption", "queue.compression", "queue.dead_letter_max_age",
-        "listen.idempotency_window", "listen.api_keys_file", "listen.max_rate",
+        "listen.api_keys_file", "listen.max_rate",
         "listen.tls_certificate", "listen.tls_key",
         "delivery.max_rate", "delivery.compression", "delivery.codec",
         "aws.role_arn", "aws.external_id", "aws.proxy", "aws.fips", "aws.dual_stack", "aws.credentials_file",

@@ -12,6 +12,7 @@ extension Settings {
         result.whenFull = queue.whenFull
         result.maxAge = queue.maxAge == .zero ? nil : queue.maxAge
         result.durability = queue.durability
+        result.idempotencyWindowMS = listen.idempotencyWindow.components.seconds * 1000
         result.maxDeadLetterBytes = Int64(queue.deadLetterMaxBytes)
         return result
     }

@@ -172,7 +172,7 @@ final class QueueRun {
         var isStored = false
         for (append, hasRoom) in zip(appends, after.hasRoom) {
             switch fixture.recorder.answer(append.token) {
-            case .stored(let first):
+            case .stored(let first), .repeated(let first):
                 guard hasRoom, first.rawValue == next else { throw Wrong("stored as \(first)") }
                 next += Int64(append.events.count)
                 isStored = true

@@ -59,7 +59,7 @@ final class WriterJudge: AppendReceiver, @unchecked Sendable {
             guard var request = requests[answer.token] else { return breaks("an answer to nobody") }
             if case .asked = request.promise {} else { breaks("request \(answer.token) is answered twice") }
             switch answer.outcome {
-            case .stored(let first):
+            case .stored(let first), .repeated(let first):
                 request.promise = .stored
                 for (offset, marker) in request.markers.enumerated() { own(first.rawValue + Int64(offset), marker) }
             case .refused(let refusal):

@@ -63,7 +63,7 @@ import Testing
         let tables = Mirror(reflecting: Settings()).children.count - 1
         #expect(tables == Settings.sections.count, "all but [[stream]]")
         #expect(Mirror(reflecting: StreamKeys.list.keys).children.count == StreamKeys.list.all.count)
-        #expect(SettingsSection.keys.count == 34 && StreamKeys.list.all.count == 8)
+        #expect(SettingsSection.keys.count == 35 && StreamKeys.list.all.count == 8)
     }
 }
 

@@ -192,7 +192,7 @@ func faults(_ text: String) -> [String] {
         ("[stream]\nname = 'a'", "stream must be written [[stream]], once for each stream, not a table"),
         ("[delivery]\nmax_bytes = 1", "delivery.max_bytes is not a key; did you mean queue.max_bytes?"),
         ("[[stream]]\nname='a'\norder='key'", "stream.order is not a key; did you mean stream.ordering?"),
-        ("[listen]\nidempotency_window = '1h'", "listen.idempotency_window is not available yet"),
+        ("[listen]\napi_keys_file = '/a'", "listen.api_keys_file is not available yet"),
         ("[listen]\nkinesis_api = 'x'", "listen.kinesis_api must be \"buffer\" or \"deliver\", not \"x\""),
         ("[[stream]]\nname='a'\naccount='x'", "stream.account is not available yet"),
         (

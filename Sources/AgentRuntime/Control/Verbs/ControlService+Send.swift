@@ -57,7 +57,8 @@ final class SendAnswers: AppendReceiver {
                 continue
             }
             switch answer.outcome {
-            case .stored(let first): reply(.success(SendReport(accepted: count, firstID: first.rawValue)))
+            case .stored(let first), .repeated(let first):
+                reply(.success(SendReport(accepted: count, firstID: first.rawValue)))
             case .refused(let refusal): reply(.failure(ControlError(.refused, "\(refusal)")))
             }
         }

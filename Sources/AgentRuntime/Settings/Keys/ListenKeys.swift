@@ -118,9 +118,22 @@ struct ListenKeys: SettingKeys {
             them, with its own numbers; with a fault after put_wait, and at once where the stream takes no events.
             """,
         risk: """
-            Nothing is lost. With "deliver" applications notice an outage, and a record that was late is there \
-            twice when they send it again. put_wait must be shorter than the SDKs' read time-out.
+            Nothing is lost. With "deliver" applications notice an outage, and a call that an application sends \
+            again, rather than its SDK, is put twice. put_wait must be shorter than the SDKs' read time-out.
             """
+    )
+
+    let idempotencyWindow: Setting<Duration> = .duration(
+        "idempotency_window",
+        default: .seconds(3600),
+        in: .seconds(60) ... .seconds(7 * 86400),
+        needsRestart: false,
+        about: """
+            How long a request with an Idempotency-Key is known: one with the same key is answered as it was, and \
+            its events are not stored again. So are the attempts of an AWS SDK's call. At least the last 65536 such \
+            requests are known, and none longer than this.
+            """,
+        risk: "Too short, and what a client sends again after an outage of its own is stored twice."
     )
 
     /// Names besides loopback ones that a `Host` header may have; lower case, without port.
