@@ -70,7 +70,6 @@ REQUESTS = [
     # Later features are refused, not ignored.
     (EVENTS, ["Idempotency-Key: " + "k" * 256], b"x", 400, "malformed_key"),
     (EVENTS + "?partial=true", [JSON], b"1", 501, "not_available_yet"),
-    (EVENTS, [JSON, "Prefer: wait=5"], b"1", 501, "not_available_yet"),
     (EVENTS, ["Content-Type: application/cloudevents-batch+json"], b"[]", 501, "not_available_yet"),
     # Several events that would be stored as one.
     (EVENTS, [JSON], b'{"a":1}\n{"a":2}\n', 400, "malformed_json"),

@@ -91,3 +91,28 @@ def test_without_tcp_the_unix_socket_is_enough(kinesis_local, start_agent):
     assert answer.status == 200
     with pytest.raises(ConnectionRefusedError):
         Poster(agent).post("events", b"x")
+
+
+@pytest.mark.parametrize("count", [1, 200])
+def test_a_native_request_may_wait_for_kinesis(agent, kinesis_local, count):
+    poster = Poster(agent)
+    body = b"".join(b"%d\n" % number for number in range(count))
+    headers = {"Content-Type": "application/x-ndjson", "X-Partition-Key": "k", "Prefer": "wait=20"}
+    answer = poster.request("POST", "/v1/streams/events/events", body, headers)
+    assert answer.status == 200, answer
+    assert answer.headers["preference-applied"] == "wait=20"
+    records = answer.json["records"]
+    assert len(records) == count and all(record["shard_id"].startswith("shardId-") for record in records)
+    # Kinesis has them under these numbers: several events of a key may be one record.
+    stored = [record["sequence_number"] for record in kinesis_local.journal("events")]
+    assert {record["sequence_number"] for record in records} <= set(stored)
+
+
+def test_a_wait_that_is_over_says_that_the_event_is_queued(agent, kinesis_local):
+    kinesis_local.add_faults({"action": "hang", "for_ms": 4000})
+    headers = {"Content-Type": "application/json", "Prefer": "wait=1"}
+    answer = Poster(agent).request("POST", "/v1/streams/events/events", b"1", headers)
+    assert (answer.status, answer.json["records"]) == (202, [{"status": "queued"}])
+    assert Poster(agent).request("POST", "/v1/streams/events/events", b"1", {"Prefer": "wait=0"}).status in (202, 415)
+    kinesis_local.clear_faults()
+    agent.wait_empty()

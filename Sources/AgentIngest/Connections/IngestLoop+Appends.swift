@@ -24,7 +24,7 @@ extension IngestLoop {
         var waitsForRoom = false
         switch owner {
         case .exchange(let conversation, let sequence, let shape):
-            if shape.awaitsDelivery { wait = self.wait(for: events) }
+            if shape.awaitsDelivery { wait = self.wait(for: events, shape.waitTime ?? times.putWait) }
             if wait == nil, shape.needsDelivery {
                 conversation.refuse(sequence, .notDelivering, type(of: shape))
                 return release(bytes)
@@ -46,11 +46,11 @@ extension IngestLoop {
     }
 
     /// `nil` where one more must not wait, or it would be in vain.
-    private func wait(for events: [NewEvent]) -> DeliveryWait? {
-        guard requests.mayAwait else { return nil }
+    private func wait(for events: [NewEvent], _ time: TimeAmount) -> DeliveryWait? {
+        guard requests.mayAwait(events.count) else { return nil }
         let destinations = DestinationSet(of: events)
         guard destinations.allSatisfy({ rules.directory.isDelivering($0) }) else { return nil }
-        return DeliveryWait(for: destinations)
+        return DeliveryWait(for: destinations, time)
     }
 
     private func handOver() {
@@ -123,10 +123,13 @@ extension IngestLoop {
     // MARK: Waits for delivery
 
     private func scheduleWait() {
-        guard !isWaitScheduled, let end = requests.nextEnd else { return }
-        isWaitScheduled = true
+        guard let end = requests.nextEnd else { return }
+        if let nextLook, nextLook <= end { return }
+        nextLook = end
         eventLoop.scheduleTask(deadline: end) {
-            self.isWaitScheduled = false
+            // One that was scheduled since comes sooner, and looks for all.
+            guard self.nextLook == end else { return }
+            self.nextLook = nil
             self.endWaits()
             self.flush()
             self.scheduleWait()

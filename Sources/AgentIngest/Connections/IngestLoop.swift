@@ -58,7 +58,8 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
     @exclusivity(unchecked) var requests: PendingRequests<Owner>
     /// What came up in this turn, for the queue.
     @exclusivity(unchecked) var batch: [AppendRequest] = []
-    var isWaitScheduled = false
+    /// When waits are looked at next.
+    var nextLook: NIODeadline?
     /// Events that are stored, and whose delivery nobody waits for any more.
     var givenUp: [EventID] = []
     private var sweeper: RepeatedTask?
@@ -96,10 +97,7 @@ final class IngestLoop: AppendReceiver, @unchecked Sendable {
             body: TimeAmount(settings.bodyTimeout),
             putWait: TimeAmount(settings.putWait)
         )
-        requests = PendingRequests(
-            maxAwaiting: settings.maxWaiting / max(settings.eventLoops, 1),
-            waitTime: times.putWait
-        )
+        requests = PendingRequests(maxAwaiting: settings.maxWaiting / max(settings.eventLoops, 1))
         budget = ByteBudget(
             limit: max(settings.memoryBytes / max(settings.eventLoops, 1), settings.maxRequestBytes)
         )

@@ -7,7 +7,7 @@ internal import NIOCore
 /// that is known of one is here, until it is answered.
 ///
 /// A token is a place in a table and how often the place was used, so that a late answer finds nothing. Those that wait
-/// are linked in the order in which their waits end, which is the order in which they began: all wait equally long.
+/// equally long are linked in the order in which their waits end, which is the order in which they began.
 struct PendingRequests<Owner> {
     struct Request {
         let owner: Owner
@@ -34,32 +34,42 @@ struct PendingRequests<Owner> {
         var request: Request?
     }
 
+    /// Those that wait equally long, by their places.
+    private struct Line {
+        var first: Int
+        var last: Int
+    }
+
+    /// Events that are awaited by all of them: each is entered where deliveries are heard of.
+    private static var maxAwaitedEvents: Int { 1 << 16 }
+
     private let maxAwaiting: Int
-    private let waitTime: TimeAmount
     private var places: [Place] = []
     private var free: [UInt32] = []
     /// Requests that await delivery, stored or not.
     private(set) var awaiting = 0
-    private var firstWaiting: Int?
-    private var lastWaiting: Int?
+    private var awaitedEvents = 0
+    private var lines: [TimeAmount: Line] = [:]
     /// Nobody waits any more: the agent stops.
     private(set) var isDraining = false
 
-    init(maxAwaiting: Int, waitTime: TimeAmount) {
-        self.maxAwaiting = maxAwaiting
-        self.waitTime = waitTime
-    }
+    init(maxAwaiting: Int) { self.maxAwaiting = maxAwaiting }
 
     var count: Int { places.count - free.count }
 
-    /// Whether one more may await the delivery of its events.
-    var mayAwait: Bool { awaiting < maxAwaiting && !isDraining }
+    /// Whether one more may await the delivery of so many events.
+    func mayAwait(_ events: Int) -> Bool {
+        awaiting < maxAwaiting && awaitedEvents + events <= Self.maxAwaitedEvents && !isDraining
+    }
 
     /// When the next wait is over.
-    var nextEnd: NIODeadline? { firstWaiting.flatMap { places[$0].request?.wait?.until } }
+    var nextEnd: NIODeadline? { lines.values.compactMap { places[$0.first].request?.wait?.until }.min() }
 
     mutating func insert(_ request: Request) -> UInt64 {
-        if request.wait != nil { awaiting += 1 }
+        if request.wait != nil {
+            awaiting += 1
+            awaitedEvents += request.count
+        }
         guard let index = free.popLast() else {
             places.append(Place(request: request))
             return UInt64(places.count - 1)
@@ -87,7 +97,7 @@ struct PendingRequests<Owner> {
             wait.destinations.allSatisfy(isDelivering)
         {
             released = places[index].request?.bytes ?? 0
-            begin(wait, at: index, first, until: now() + waitTime)
+            begin(wait, at: index, first, now: now())
             return nil
         }
         return remove(index)
@@ -107,10 +117,12 @@ struct PendingRequests<Owner> {
 
     /// One that has waited long enough.
     mutating func nextEnded(at now: NIODeadline) -> Ended? {
-        guard let index = firstWaiting, let wait = places[index].request?.wait, let first = wait.first,
-            isDraining || wait.until <= now
-        else { return nil }
-        return end(index, first: first)
+        for line in lines.values {
+            guard let wait = places[line.first].request?.wait, let first = wait.first, isDraining || wait.until <= now
+            else { continue }
+            return end(line.first, first: first)
+        }
+        return nil
     }
 
     /// From here on nobody waits: ``nextEnded(at:)`` gives all that did.
@@ -130,6 +142,7 @@ struct PendingRequests<Owner> {
         free.append(UInt32(index))
         if let wait = request.wait {
             awaiting -= 1
+            awaitedEvents -= request.count
             if wait.first != nil { unlink(wait) }
         }
         return request
@@ -144,23 +157,25 @@ struct PendingRequests<Owner> {
 
     // MARK: Those that wait
 
-    private mutating func begin(_ wait: DeliveryWait, at index: Int, _ first: EventID, until: NIODeadline) {
-        (wait.first, wait.until, wait.previous) = (first, until, lastWaiting)
+    private mutating func begin(_ wait: DeliveryWait, at index: Int, _ first: EventID, now: NIODeadline) {
+        (wait.first, wait.until, wait.previous) = (first, now + wait.time, lines[wait.time]?.last)
         places[index].request?.bytes = 0
-        if let lastWaiting { places[lastWaiting].request?.wait?.next = index } else { firstWaiting = index }
-        lastWaiting = index
+        if let last = wait.previous {
+            places[last].request?.wait?.next = index
+            lines[wait.time]?.last = index
+        } else {
+            lines[wait.time] = Line(first: index, last: index)
+        }
     }
 
     private mutating func unlink(_ wait: DeliveryWait) {
-        if let previous = wait.previous {
-            places[previous].request?.wait?.next = wait.next
-        } else {
-            firstWaiting = wait.next
-        }
-        if let next = wait.next {
-            places[next].request?.wait?.previous = wait.previous
-        } else {
-            lastWaiting = wait.previous
+        if let previous = wait.previous { places[previous].request?.wait?.next = wait.next }
+        if let next = wait.next { places[next].request?.wait?.previous = wait.previous }
+        switch (wait.previous, wait.next) {
+        case (nil, nil): lines[wait.time] = nil
+        case (nil, let next?): lines[wait.time]?.first = next
+        case (let previous?, nil): lines[wait.time]?.last = previous
+        default: break
         }
     }
 }
@@ -179,6 +194,8 @@ extension AppendAnswer {
 /// because nearly no request has one.
 final class DeliveryWait {
     fileprivate let destinations: DestinationSet
+    /// How long, from when the queue has the events.
+    fileprivate let time: TimeAmount
     fileprivate(set) var deliveries = Deliveries.none
     /// The id of its first event, once the queue has them; then it waits.
     fileprivate var first: EventID?
@@ -187,7 +204,10 @@ final class DeliveryWait {
     fileprivate var previous: Int?
     fileprivate var next: Int?
 
-    init(for destinations: DestinationSet) { self.destinations = destinations }
+    init(for destinations: DestinationSet, _ time: TimeAmount) {
+        self.destinations = destinations
+        self.time = time
+    }
 }
 
 /// Some destinations, each once: nearly always none or one.

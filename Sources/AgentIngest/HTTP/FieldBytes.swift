@@ -107,12 +107,19 @@ enum FieldBytes {
             .contains { equal(trimmed(UnsafeRawBufferPointer(rebasing: $0)), word) }
     }
 
-    /// Whether a list of names, each with perhaps `=` and a value, has `word`.
-    static func list(_ bytes: UnsafeRawBufferPointer, names word: StaticString) -> Bool {
-        bytes.split { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: ";") }
-            .contains { part in
-                let name = part.prefix { $0 != UInt8(ascii: "=") }
-                return equal(trimmed(UnsafeRawBufferPointer(rebasing: name)), word)
-            }
+    /// The number that a list of preferences gives `word`: `word=5`, also in quotes. Who prefers what is no such number
+    /// is heard as who prefers nothing (RFC 7240, section 2).
+    static func preference(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Int? {
+        for item in bytes.split(separator: UInt8(ascii: ",")) {
+            // What follows a semicolon only describes the preference.
+            let pair = item.prefix { $0 != UInt8(ascii: ";") }
+                .split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            guard pair.count == 2, equal(trimmed(UnsafeRawBufferPointer(rebasing: pair[0])), word) else { continue }
+            let value = trimmed(UnsafeRawBufferPointer(rebasing: pair[1]))
+            let digits = value.count > 2 && value.first == UInt8(ascii: "\"") ? value.dropFirst().dropLast() : value[...]
+            guard 1...9 ~= digits.count, digits.allSatisfy(isDigit) else { return nil }
+            return digits.reduce(0) { $0 * 10 + Int($1 & 15) }
+        }
+        return nil
     }
 }

@@ -26,6 +26,9 @@ struct ReplyContext {
 
 /// Replies, as the bytes they are sent as.
 enum Reply {
+    /// Why an event is gone that no fault kept from being delivered.
+    static let dropped = "The event was removed by queue.max_age or queue.when_full before it was delivered."
+
     static let continuation: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
 
     /// That events are kept: `first` and the ones that follow it.

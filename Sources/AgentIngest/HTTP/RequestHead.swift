@@ -37,8 +37,8 @@ struct RequestHead {
     var preflightMethod = HeadRange.absent
     var preflightFields = HeadRange.absent
     var asksForPrivateNetwork = false
-    /// `Prefer: wait` (RFC 7240).
-    var prefersWait = false
+    /// Seconds of `Prefer: wait=N` (RFC 7240, section 4.3).
+    var preferredWait: Int?
     var expectsContinue = false
     var wantsClose = false
     var wantsKeepAlive = false
@@ -212,7 +212,9 @@ private struct RequestHeadParser {
                 // RFC 9110 section 10.1.1: not from an HTTP/1.0 client.
                 head.expectsContinue = !head.isVersion10
             }
-            if FieldBytes.equal(name, "prefer"), FieldBytes.list(value, names: "wait") { head.prefersWait = true }
+            if FieldBytes.equal(name, "prefer"), head.preferredWait == nil {
+                head.preferredWait = FieldBytes.preference(value, "wait")
+            }
         case 10 where FieldBytes.equal(name, "connection"):
             if FieldBytes.list(value, contains: "close") { head.wantsClose = true }
             if FieldBytes.list(value, contains: "keep-alive") { head.wantsKeepAlive = true }

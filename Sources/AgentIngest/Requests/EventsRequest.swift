@@ -14,6 +14,11 @@ final class EventsRequest: RequestShape {
     private let partitionKey: String
     private let explicitHashKey: String
     let bodyLimit: Int
+    let waitTime: TimeAmount?
+    var awaitsDelivery: Bool { waitTime != nil }
+
+    /// Who prefers to wait longer waits so long.
+    private static let maxWaitSeconds = 60
 
     static func stream(of request: RequestView) throws(Refusal) -> String? {
         guard let segment = segment(of: request.path) else { return nil }
@@ -38,7 +43,7 @@ final class EventsRequest: RequestShape {
         form = try ContentType.form(request.head.contentType.bytes(in: request.bytes))
         bodyLimit = form == .lines ? rules.maxRequestBytes : min(rules.maxEventBytes, rules.maxRequestBytes)
         try request.refuseUnavailable()
-        if request.head.prefersWait { throw .notAvailable("Prefer: wait") }
+        waitTime = request.head.preferredWait.map { .seconds(Int64(min($0, Self.maxWaitSeconds))) }
         let given = try GivenAddress(request)
         (partitionKey, explicitHashKey) = (given.partitionKey, given.explicitHashKey)
         target = try rules.target(stream, given.region)
@@ -140,6 +145,7 @@ final class EventsRequest: RequestShape {
     // MARK: Replies
 
     func reply(to outcome: StoredEvents, _ context: ReplyContext, to buffer: inout ByteBuffer) {
+        if let waitTime { return DeliveryReport(outcome).reply(waitTime, context, to: &buffer) }
         Reply.accepted(outcome.count, first: outcome.first.rawValue, status: 202, context, to: &buffer)
     }
 }

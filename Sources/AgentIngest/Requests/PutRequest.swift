@@ -47,8 +47,9 @@ final class PutRequest: RequestShape {
             ]
             Reply.json(members, 422, context, to: &buffer)
         case .dropped:
-            let why = "The event was removed by queue.max_age or queue.when_full before it was delivered."
-            let members = [id, ("Status", .text("dropped")), ("error", .text("dropped")), ("message", .text(why))]
+            let members = [
+                id, ("Status", .text("dropped")), ("error", .text("dropped")), ("message", .text(Reply.dropped)),
+            ]
             Reply.json(members, 422, context, to: &buffer)
         }
     }

@@ -24,6 +24,8 @@ protocol RequestShape: AnyObject, SendableMetatype {
     var bodyLimit: Int { get }
     /// Whether the client wants to hear what became of the events in Kinesis.
     var awaitsDelivery: Bool { get }
+    /// For how long; `nil`: as `listen.put_wait` says.
+    var waitTime: TimeAmount? { get }
     /// Whether a request whose events cannot be waited for is refused, instead of being answered at once.
     var needsDelivery: Bool { get }
 
@@ -43,6 +45,7 @@ extension RequestShape {
     static var door: FrontDoor { .other }
 
     var awaitsDelivery: Bool { false }
+    var waitTime: TimeAmount? { nil }
     var needsDelivery: Bool { false }
 
     static func reply(to refusal: Refusal, _ context: ReplyContext, to buffer: inout ByteBuffer) {
