@@ -116,7 +116,8 @@ enum FieldBytes {
                 .split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             guard pair.count == 2, equal(trimmed(UnsafeRawBufferPointer(rebasing: pair[0])), word) else { continue }
             let value = trimmed(UnsafeRawBufferPointer(rebasing: pair[1]))
-            let digits = value.count > 2 && value.first == UInt8(ascii: "\"") ? value.dropFirst().dropLast() : value[...]
+            let isQuoted = value.count > 2 && value.first == UInt8(ascii: "\"")
+            let digits = isQuoted ? value.dropFirst().dropLast() : value[...]
             guard 1...9 ~= digits.count, digits.allSatisfy(isDigit) else { return nil }
             return digits.reduce(0) { $0 * 10 + Int($1 & 15) }
         }
