@@ -56,12 +56,20 @@ final class Agent: Sendable {
     ///
     /// - Returns: `nil` where `stop` came first; then nothing is open.
     /// - Throws: what could not be opened, and what to do about it; then nothing is open either.
-    static func start(settings: Settings, log: Logger, stop: Latch) async throws -> Agent? {
+    static func start(
+        settings: Settings,
+        sockets: InheritedSockets,
+        log: Logger,
+        stop: Latch
+    ) async throws -> Agent? {
         if stop.isOpen { return nil }
         let condition = AgentCondition()
         let connections = Self.shareDescriptors(settings, condition, log)
         try SocketFolders.prepare(
-            [("listen.socket", settings.listen.socket), ("listen.control_socket", settings.listen.controlSocket)],
+            [
+                ("listen.socket", sockets.hasUnix ? "" : settings.listen.socket),
+                ("listen.control_socket", sockets.control == nil ? settings.listen.controlSocket : ""),
+            ],
             mayMake: SocketFolders.ofDefaults
         )
         for warning in settings.warnings {
@@ -78,6 +86,7 @@ final class Agent: Sendable {
             if !stop.isOpen {
                 let doors = try await Doors.open(
                     settings,
+                    sockets,
                     connections: connections,
                     core: core,
                     metrics: metrics,

@@ -34,6 +34,8 @@ public func letSignalsGo() { HeldSignals.letGo() }
 ///
 /// - Throws: what could not be opened, and what to do about it. Once it serves, it does not throw.
 public func runAgent(_ settings: Settings) throws {
+    // While this is the only thread.
+    let sockets = try InheritedSockets(SocketActivation.take())
     let log = SystemdLogHandler.logger(level: settings.log.level)
     let stop = Latch()
     HeldSignals.listen { arrival in
@@ -52,7 +54,7 @@ public func runAgent(_ settings: Settings) throws {
     // Of the default priority: threads of a higher one ask the system for what an ordinary user may not have.
     Task(priority: .medium) {
         do {
-            if let agent = try await Agent.start(settings: settings, log: log, stop: stop) {
+            if let agent = try await Agent.start(settings: settings, sockets: sockets, log: log, stop: stop) {
                 await agent.run(until: stop)
             } else {
                 log.notice("stopped before it was ready")

@@ -19,6 +19,12 @@ public struct ActivatedSocket: Sendable, Equatable {
     /// `FileDescriptorName=` of the socket unit; its file name where there is none.
     public let name: String
     public let kind: Kind
+
+    public init(descriptor: Int32, name: String, kind: Kind) {
+        self.descriptor = descriptor
+        self.name = name
+        self.kind = kind
+    }
 }
 
 public enum SocketActivation {

@@ -133,6 +133,47 @@ def test_the_watchdog_ends_one_that_hangs(machine):
     assert "Watchdog timeout" in journal
 
 
+def test_restarts_under_load_refuse_nobody_and_lose_nothing(machine):
+    """Clients that connect anew for each event, on both doors, while the agent is restarted and killed."""
+    load = """
+import http.client, socket, sys, threading, time
+counts, faults, end = {}, [], time.monotonic() + 12
+def client(name, connect):
+    counts[name] = 0
+    while time.monotonic() < end:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", 8077, timeout=20)
+            connection.sock = connect()
+            connection.request("POST", "/v1/streams/clicks/events", b"x", {"Content-Type": "text/plain"})
+            answer = connection.getresponse()
+            if answer.status == 202: counts[name] += 1
+            elif answer.status != 503: faults.append((name, answer.status))
+            connection.close()
+        except (ConnectionRefusedError, FileNotFoundError) as error: faults.append((name, repr(error)))
+        except (OSError, http.client.HTTPException): pass
+def tcp():
+    return socket.create_connection(("127.0.0.1", 8077), 20)
+def unix():
+    s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect("/run/agentd/ingest.sock"); return s
+threads = [threading.Thread(target=client, args=(f"{c.__name__}{n}", c)) for c in (tcp, unix) for n in range(3)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print(sum(counts.values()), faults[:3])
+"""
+    before = status(machine)["totals"]["accepted"]
+    client = machine.start("python3", "-c", load)
+    for number in range(10):
+        if number % 2:
+            machine.run("systemctl", "restart", "agentd")
+        else:
+            machine.run("kill", "-9", show(machine, "MainPID"), check=False)
+            wait_until(lambda: show(machine, "ActiveState") == "active", "a restart")
+    answered, faults = client.communicate(timeout=90)[0].split(" ", 1)
+    assert faults.strip() == "[]" and int(answered) > 100, (answered, faults)
+    # A request whose answer a kill cut off may be there as well.
+    assert status(machine)["totals"]["accepted"] - before >= int(answered)
+    wait_delivered(machine)
+
+
 def test_many_kills_in_a_row_do_not_leave_it_down(machine):
     """systemd's own limit is five starts in ten seconds; after that a unit stays failed."""
     for _ in range(7):

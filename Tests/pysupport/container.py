@@ -10,6 +10,9 @@ import tempfile
 from waiting import wait_until
 
 
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+
+
 def why_not():
     """Why there can be none here; None where there can."""
     if os.geteuid() != 0:
@@ -75,16 +78,18 @@ class Container:
         """A command inside, its output as text."""
         if user:
             command = ("runuser", "-u", user, "--", *command)
-        done = subprocess.run(
-            ["nsenter", "-t", str(self.leader), "-a", "--", *command],
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=within,
-            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
-        )
+        command = [*self._enter(), *command]
+        done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=within, env=ENVIRONMENT)
         assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
+
+    def start(self, *command):
+        """A command inside that goes on, its output as text."""
+        command = [*self._enter(), *command]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+
+    def _enter(self):
+        return ["nsenter", "-t", str(self.leader), "-a", "--"]
 
     def write(self, path, text, mode=0o644):
         self.run("install", "-D", f"-m{mode:o}", "/dev/stdin", path, input=text)

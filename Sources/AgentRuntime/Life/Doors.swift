@@ -12,6 +12,7 @@ struct Doors: Sendable {
     /// - Throws: what could not be listened on; then nothing is.
     static func open(
         _ settings: Settings,
+        _ sockets: InheritedSockets,
         connections: Int,
         core: Core,
         metrics: MetricRegistry,
@@ -29,6 +30,7 @@ struct Doors: Sendable {
             settings.ingestSettings(connections: connections),
             queue: core.store,
             directory: core.catalog,
+            inherited: sockets.ingest,
             readiness: { condition.readiness },
             metricsPage: page.page,
             metrics: IngestMetrics(metrics),
@@ -44,12 +46,43 @@ struct Doors: Sendable {
             condition: condition
         )
         do {
-            let control = try ControlServer(path: settings.listen.controlSocket, handlers: service.handlers)
+            let control =
+                if let descriptor = sockets.control {
+                    ControlServer(listening: descriptor, handlers: service.handlers)
+                } else {
+                    try ControlServer(path: settings.listen.controlSocket, handlers: service.handlers)
+                }
             control.start()
+            tellOverruled(settings, sockets, ingest, log)
             return Doors(ingest: ingest, control: control)
         } catch {
             await ingest.shutDown()
             throw Self.words(error)
+        }
+    }
+
+    /// Where the service manager listens elsewhere than the settings say, which somebody may not expect.
+    private static func tellOverruled(
+        _ settings: Settings,
+        _ sockets: InheritedSockets,
+        _ ingest: IngestServer,
+        _ log: Logger
+    ) {
+        func tell(_ key: String, _ set: String, _ used: String?, unit: String) {
+            guard let used, used != set else { return }
+            log.warning(
+                "a setting does not count, because the service manager listens",
+                metadata: [
+                    "setting": "\(key)", "address": "\(used)",
+                    "remedy": "set ListenStream= of \(unit), or disable that unit",
+                ]
+            )
+        }
+        if sockets.hasHTTP {
+            tell("listen.http", settings.listen.http?.description ?? "", ingest.httpAddress, unit: "agentd-http.socket")
+        }
+        if sockets.hasUnix {
+            tell("listen.socket", settings.listen.socket, ingest.socketPath, unit: "agentd-ingest.socket")
         }
     }
 
