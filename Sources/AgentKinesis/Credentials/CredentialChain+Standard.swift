@@ -14,7 +14,7 @@ extension CredentialChain {
         let ofProfileAndMachine: [any CredentialSource] = [
             ProfileCredentials(profile: profile ?? environment.namedProfile?.name, environment: environment),
             ContainerCredentials(environment),
-            UnavailableCredentials(environment, feature: "the EC2 instance's role"),
+            InstanceCredentials(environment),
         ]
         return CredentialChain(profile == nil ? ofEnvironment + ofProfileAndMachine : ofProfileAndMachine)
     }
