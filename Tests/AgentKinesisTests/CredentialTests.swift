@@ -41,7 +41,6 @@ import Testing
         ("", "[default]\nrole_arn=arn:aws:iam::1:role/r\nsource_profile=x\n", "role_arn"),
         ("[default]\naws_access_key_id=A\naws_secret_access_key=B\nrole_arn=r\n", "", "role_arn"),
         ("", "[default]\nsso_session=s\n", "sso_session"),
-        ("", "[default]\ncredential_process=/bin/x\n", "credential_process"),
         ("", "[default]\nrole_arn=r\nweb_identity_token_file=/t\n", "web identity"),
     ])
     func namesWhatAProfileNeedsAndCannotHaveYet(_ credentials: String, _ config: String, _ feature: String) throws {

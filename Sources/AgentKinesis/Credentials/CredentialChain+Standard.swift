@@ -56,7 +56,7 @@ extension ProfileCredentials {
             UnavailableInProfiles("sso_start_url", feature: "IAM Identity Center (sso_start_url)"),
             ProfileKeys(.credentials),
             UnavailableInProfiles("login_session", feature: "a login session (login_session)"),
-            UnavailableInProfiles("credential_process", feature: "a credential process (credential_process)"),
+            ProcessCredentials(),
             ProfileKeys(.config),
         ]
     }

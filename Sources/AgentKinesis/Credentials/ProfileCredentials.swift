@@ -69,6 +69,9 @@ struct Profile {
     let credentials: [String: String]
     let config: [String: String]
     let all: ProfileSet
+
+    /// Of the credentials file, else of the config file.
+    func setting(_ name: String) -> String? { credentials[name] ?? config[name] }
 }
 
 /// One way in which a profile can give credentials.
