@@ -86,7 +86,8 @@ import Testing
         let set = ProfileSet(
             credentials: [:],
             config: ["default": ["credential_process": shell("sleep 100 & echo $! > \(file); wait")]],
-            files: ["a", "b"]
+            files: ["a", "b"],
+            services: CredentialServices(Environment([:]), region: "us-east-1", caFile: "")
         )
         let profile = try #require(set.profile(named: "default"))
         #expect(throws: CredentialError.self) {
