@@ -13,6 +13,13 @@ import Testing
     /// As /bin/sh is given it: one word in single quotes.
     private func shell(_ script: String) -> String { "/bin/sh -c '\(script)'" }
 
+    /// A script's text would be an argument, and is not shown then; its file is.
+    private func file(_ script: String) throws -> String {
+        let file = NSTemporaryDirectory() + "agentd-script-\(UUID().uuidString)"
+        try script.write(toFile: file, atomically: true, encoding: .utf8)
+        return file
+    }
+
     private func home(_ command: String) throws -> Home {
         try Home(config: "[default]\ncredential_process = \(command)\n")
     }
@@ -54,14 +61,18 @@ import Testing
         (#"echo "{\"Version\":1,\"AccessKeyId\":\"A\"}""#, "missing"), ("yes", "more than 64 KiB"),
     ])
     func aProgramThatFailsSaysWhy(_ script: String, _ words: String) throws {
-        let error = try home(shell(script)).error()
+        let file = try file(script)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let error = try home("/bin/sh \(file)").error()
         #expect(error?.code == "credentials_refused")
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "no error")")
     }
 
     @Test func whatItComplainsAboutIsShownWithoutSecrets() throws {
         let script = "echo written-secret-1; echo the secrets are written-secret-1 and $1 >&2; exit 1"
-        let error = try home(shell(script) + " sh given-secret-2").error()
+        let file = try file(script)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let error = try home("/bin/sh \(file) given-secret-2").error()
         let text = try #require(error?.description)
         #expect(text.contains("the secrets are [left out]"))
         #expect(!text.contains("written-secret") && !text.contains("given-secret"))
@@ -95,9 +106,17 @@ import Testing
         }
         let text = try String(contentsOfFile: file, encoding: .utf8)
         let pid = try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
-        // Killed; whoever inherits it may not have reaped it yet.
-        let state = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8))?.split(separator: " ")[2]
-        #expect(state == nil || state == "Z")
+        #expect(hasEnded(pid))
+    }
+
+    /// Looks for some seconds: a signal takes its time. Whoever inherits the process may not have reaped it by then.
+    private func hasEnded(_ pid: pid_t) -> Bool {
+        for _ in 0..<500 {
+            let state = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8))?.split(separator: " ")[2]
+            if state == nil || state == "Z" { return true }
+            usleep(10_000)
+        }
+        return false
     }
 
     /// As Python's shlex splits them, which the AWS command line uses.
