@@ -150,7 +150,8 @@ struct RoleService {
         return ("https://sts.\(url.dropFirst(kinesis.count))", region)
     }
 
-    /// Those whose requests went to the one endpoint of old. <https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html>
+    /// Those whose requests went to the one endpoint of old. Read 2026-11-25:
+    /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html>.
     private static let globalRegions: Set<String> = [
         "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1", "eu-central-1",
         "eu-north-1",
