@@ -38,11 +38,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "[default]\nrole_arn=arn:aws:iam::1:role/r\nsource_profile=x\n", "role_arn"),
-        ("[default]\naws_access_key_id=A\naws_secret_access_key=B\nrole_arn=r\n", "", "role_arn"),
         ("", "[default]\nsso_session=s\n", "sso_session"),
-        ("", "[default]\ncredential_process=/bin/x\n", "credential_process"),
-        ("", "[default]\nrole_arn=r\nweb_identity_token_file=/t\n", "web identity"),
+        ("", "[default]\nlogin_session=s\n", "login_session"),
     ])
     func namesWhatAProfileNeedsAndCannotHaveYet(_ credentials: String, _ config: String, _ feature: String) throws {
         let error = try Home(credentials: credentials, config: config).error()
@@ -50,9 +47,9 @@ import Testing
         #expect(error?.description.contains(feature) == true)
     }
 
-    @Test func namesTheEnvironmentsOtherPlaces() throws {
+    @Test func aWebIdentityWithoutARoleIsAnError() throws {
         let error = try Home().error(["AWS_WEB_IDENTITY_TOKEN_FILE": "/token"])
-        #expect(error?.code == "credentials_not_available_yet")
+        #expect(error?.code == "credentials_unusable")
         #expect(error?.description.contains("AWS_WEB_IDENTITY_TOKEN_FILE") == true)
     }
 

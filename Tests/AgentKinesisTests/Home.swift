@@ -16,6 +16,9 @@ final class Home {
         if let config { try config.write(toFile: path + "/.aws/config", atomically: true, encoding: .utf8) }
     }
 
+    /// No other place, and no question beyond this machine.
+    private var alone: [String: String] { ["HOME": path, "AWS_EC2_METADATA_DISABLED": "true"] }
+
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     func write(credentials: String) throws {
@@ -25,7 +28,7 @@ final class Home {
     func found(_ variables: [String: String] = [:], profile: String? = nil) throws(CredentialError) -> Credentials {
         // The files must outlive the reading.
         defer { withExtendedLifetime(self) {} }
-        let environment = Environment(variables.merging(["HOME": path]) { given, _ in given })
+        let environment = Environment(variables.merging(alone) { given, _ in given })
         return try CredentialChain.standard(profile: profile, environment: environment).ask(now: WallTime(seconds: 0))
             .found.get()
     }
@@ -40,5 +43,5 @@ final class Home {
     }
 
     /// The chain without any other place, as the files are shared between tests.
-    var chain: CredentialChain { .standard(environment: Environment(["HOME": path])) }
+    var chain: CredentialChain { .standard(environment: Environment(alone)) }
 }

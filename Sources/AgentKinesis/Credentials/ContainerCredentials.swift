@@ -34,11 +34,11 @@ struct ContainerCredentials: CredentialSource {
     func credentials(now: WallTime) throws(CredentialError) -> Credentials? {
         guard let url = try url() else { return nil }
         let source = "The container's endpoint \(Self.origin(of: url))"
-        var request = SmallGet(url: url)
+        var request = SmallRequest(url: url)
         request.headers = [("Accept", "application/json")]
         if let token = try authorization() { request.headers.append(("Authorization", token)) }
-        let answer: SmallGet.Answer
-        do throws(SmallGet.Fault) {
+        let answer: SmallRequest.Answer
+        do throws(SmallRequest.Fault) {
             answer = try request.perform()
         } catch {
             throw .refused(source: source, fault: error.reason)

@@ -3,20 +3,36 @@
 // The places that are known, in botocore's order. A new one is a file with a type of its own and a line here.
 
 extension CredentialChain {
-    /// The order of the AWS command line: the environment's keys, then a profile of the shared files. Only a profile that
-    /// is configured turns the environment's keys off, not one that the environment names.
-    /// - Parameter profile: The configured profile; `nil`: AWS_DEFAULT_PROFILE, else AWS_PROFILE, else `default`.
-    public static func standard(profile: String? = nil, environment: Environment = .process) -> CredentialChain {
-        let ofEnvironment: [any CredentialSource] = [
-            EnvironmentCredentials(environment),
-            UnavailableCredentials(environment, ["AWS_WEB_IDENTITY_TOKEN_FILE"], feature: "a web identity"),
-        ]
-        let ofProfileAndMachine: [any CredentialSource] = [
-            ProfileCredentials(profile: profile ?? environment.namedProfile?.name, environment: environment),
-            ContainerCredentials(environment),
-            UnavailableCredentials(environment, feature: "the EC2 instance's role"),
-        ]
-        return CredentialChain(profile == nil ? ofEnvironment + ofProfileAndMachine : ofProfileAndMachine)
+    /// The order of the AWS command line: the environment's keys, a role that a profile of the shared files names, a web
+    /// identity, the profile's other ways, the container's, the instance's. Only a profile that is configured turns the
+    /// environment's off, not one that the environment names.
+    /// - Parameters:
+    ///   - profile: The configured profile; `nil`: AWS_DEFAULT_PROFILE, else AWS_PROFILE, else `default`.
+    ///   - region: Where roles are asked for.
+    ///   - caFile: Of certificate authorities, for roles; empty: the system's.
+    public static func standard(
+        profile: String? = nil,
+        region: String = "us-east-1",
+        caFile: String = "",
+        environment: Environment = .process
+    ) -> CredentialChain {
+        let services = CredentialServices(environment, region: region, caFile: caFile)
+        func ofProfile(_ methods: [any ProfileMethod]) -> ProfileCredentials {
+            ProfileCredentials(
+                profile: profile ?? environment.namedProfile?.name,
+                environment: environment,
+                methods: methods,
+                services: services
+            )
+        }
+        var sources: [any CredentialSource] = []
+        if profile == nil { sources.append(services.environment) }
+        sources.append(ofProfile([AssumedRole()]))
+        if profile == nil { sources.append(WebIdentityCredentials(environment: environment, service: services.roles)) }
+        sources.append(ofProfile(ProfileCredentials.methodsBesidesRoles))
+        sources.append(services.container)
+        sources.append(services.instance)
+        return CredentialChain(sources)
     }
 
     /// What the environment says of credentials without effect, a sentence each: somebody may count on it.
@@ -47,18 +63,33 @@ extension CredentialChain {
 }
 
 extension ProfileCredentials {
-    /// The order within a profile: roles, keys of the credentials file, a process, keys of the config file.
-    static var methods: [any ProfileMethod] {
+    /// The order within a profile, after ``AssumedRole``: a web identity, keys of the credentials file, a process, keys of
+    /// the config file.
+    static var methodsBesidesRoles: [any ProfileMethod] {
         [
-            UnavailableInProfiles("web_identity_token_file", feature: "a web identity"),
-            UnavailableInProfiles("role_arn", feature: "an assumed role (role_arn)"),
+            WebIdentityOfProfile(),
             UnavailableInProfiles("sso_session", feature: "IAM Identity Center (sso_session)"),
             UnavailableInProfiles("sso_start_url", feature: "IAM Identity Center (sso_start_url)"),
             ProfileKeys(.credentials),
             UnavailableInProfiles("login_session", feature: "a login session (login_session)"),
-            UnavailableInProfiles("credential_process", feature: "a credential process (credential_process)"),
+            ProcessCredentials(),
             ProfileKeys(.config),
         ]
+    }
+}
+
+/// What one way of getting credentials may ask another one for.
+struct CredentialServices: Sendable {
+    let environment: EnvironmentCredentials
+    let container: ContainerCredentials
+    let instance: InstanceCredentials
+    let roles: RoleService
+
+    init(_ environment: Environment, region: String, caFile: String) {
+        self.environment = EnvironmentCredentials(environment)
+        container = ContainerCredentials(environment)
+        instance = InstanceCredentials(environment)
+        roles = RoleService(environment, region: region, caFile: caFile)
     }
 }
 

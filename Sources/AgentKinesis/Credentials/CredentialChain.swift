@@ -20,14 +20,16 @@ public struct CredentialChain: Sendable {
         var files: [String] = []
         do throws(CredentialError) {
             for source in sources {
-                files += source.files
+                files += source.files.filter { !files.contains($0) }
                 guard let found = try source.credentials(now: now) else { continue }
                 guard found.areWellFormed else {
                     throw .unusable(source: found.source, fault: "a key is empty or has characters that no key has")
                 }
                 return Answer(found: .success(found), files: files)
             }
-            throw .notFound(lookedAt: sources.map(\.lookedAt))
+            // A profile is looked at for its role first and for the rest later, and told of once.
+            var told: Set<String> = []
+            throw .notFound(lookedAt: sources.map(\.lookedAt).filter { told.insert($0).inserted })
         } catch {
             return Answer(found: .failure(error), files: files)
         }

@@ -3,24 +3,28 @@
 /// The JSON in which services hand out credentials: an object with texts, of which each kind of service names some.
 struct CredentialDocument {
     private var members: [String: String] = [:]
+    /// `Version`, where that is a whole number.
+    private(set) var version: Int?
 
     /// - Throws: Where it is no JSON object. Members that are no texts are passed over.
     init(_ body: [UInt8]) throws(MalformedAnswer) {
-        members = try body.withUnsafeBufferPointer { (bytes) throws(MalformedAnswer) in
+        (members, version) = try body.withUnsafeBufferPointer { (bytes) throws(MalformedAnswer) in
             var scanner = AnswerScanner(bytes)
             var found: [String: String] = [:]
+            var version: Int?
             try scanner.expect("{")
             var first = true
             while try scanner.next(before: "}", first: &first) {
                 let name = scanner.decoded(try scanner.memberName())
                 guard scanner.peek() == UInt8(ascii: "\"") else {
-                    try scanner.skipValue()
+                    let number = try scanner.scalar()
+                    if name == "Version" { version = number.flatMap { Int(scanner.decoded($0)) } }
                     continue
                 }
                 found[name] = scanner.decoded(try scanner.string(), limit: .max)
             }
             try scanner.expectEnd()
-            return found
+            return (found, version)
         }
     }
 
@@ -31,7 +35,8 @@ struct CredentialDocument {
     }
 
     /// Reads `AccessKeyId`, `SecretAccessKey`, `Token` and `Expiration`, as containers and instances are given them.
-    func credentials(source: String) throws(CredentialError) -> Credentials {
+    /// - Parameter token: What the session token is called.
+    func credentials(source: String, token: String = "Token") throws(CredentialError) -> Credentials {
         guard let id = self["AccessKeyId"], let secret = self["SecretAccessKey"] else {
             let reason = self["Message"] ?? self["message"] ?? "AccessKeyId or SecretAccessKey is missing in its answer"
             throw .refused(source: source, fault: Redaction(secrets: []).clean(reason))
@@ -46,7 +51,7 @@ struct CredentialDocument {
         return Credentials(
             accessKeyID: id,
             secretAccessKey: secret,
-            sessionToken: self["Token"] ?? "",
+            sessionToken: self[token] ?? "",
             expiration: expiration,
             source: source
         )

@@ -19,7 +19,7 @@ public protocol CredentialProvider: Sendable {
 
 /// One place that may have credentials, such as the environment.
 ///
-/// Used by one thread at a time, which may be blocked: for no longer than some seconds.
+/// Used by one thread at a time, which may be blocked: for some seconds, or a minute by a program.
 public protocol CredentialSource: Sendable {
     /// Gets them anew.
     ///

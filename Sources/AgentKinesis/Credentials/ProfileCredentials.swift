@@ -7,9 +7,15 @@ struct ProfileCredentials: CredentialSource {
     /// `nil`: it would be in a home that the agent does not have.
     private let credentialsFile: String?
     private let configFile: String?
+    private let methods: [any ProfileMethod]
+    private let services: CredentialServices
 
-    /// - Parameter profile: `nil`: `default`, which need not exist.
-    init(profile: String?, environment: Environment) {
+    /// - Parameters:
+    ///   - profile: `nil`: `default`, which need not exist.
+    ///   - methods: The ways that are looked at, in order.
+    init(profile: String?, environment: Environment, methods: [any ProfileMethod], services: CredentialServices) {
+        self.methods = methods
+        self.services = services
         name = profile ?? "default"
         isNamed = profile != nil
         credentialsFile = environment.file("AWS_SHARED_CREDENTIALS_FILE", or: "~/.aws/credentials")
@@ -28,13 +34,20 @@ struct ProfileCredentials: CredentialSource {
         let profiles = ProfileSet(
             credentials: try Self.sections(of: credentialsFile),
             config: try Self.sections(of: configFile),
-            files: shownFiles
+            files: shownFiles,
+            services: services
         )
         guard let profile = profiles.profile(named: name) else {
             if isNamed { throw .noSuchProfile(name: name, files: shownFiles) }
             return nil
         }
-        for method in Self.methods {
+        return try Self.first(of: methods, profile, now)
+    }
+
+    static func first(of methods: [any ProfileMethod], _ profile: Profile, _ now: WallTime) throws(CredentialError)
+        -> Credentials?
+    {
+        for method in methods {
             if let found = try method.credentials(of: profile, now: now) { return found }
         }
         return nil
@@ -53,6 +66,7 @@ struct ProfileSet {
     let config: [String: [String: String]]
     /// The two files, as operators are told of them.
     let files: [String]
+    let services: CredentialServices
 
     func profile(named name: String) -> Profile? {
         let keys = credentials[name]
@@ -69,6 +83,9 @@ struct Profile {
     let credentials: [String: String]
     let config: [String: String]
     let all: ProfileSet
+
+    /// Of the credentials file, else of the config file.
+    func setting(_ name: String) -> String? { credentials[name] ?? config[name] }
 }
 
 /// One way in which a profile can give credentials.

@@ -75,7 +75,7 @@ extension OutgoingRequest.Operation {
 }
 
 /// What a signature needs of an endpoint's URL.
-private struct EndpointURL {
+struct EndpointURL {
     let host: String
     let path: String
 

@@ -56,7 +56,9 @@ struct KinesisWiring {
     var identities: [Identity] { [.agent] }
 
     /// Where the identity's credentials are from.
-    func credentials(of identity: Identity) -> CredentialChain { .standard(profile: profile) }
+    func credentials(of identity: Identity) -> CredentialChain {
+        .standard(profile: profile, region: settings.aws.region, caFile: settings.aws.caFile)
+    }
 
     var deliverySettings: DeliverySettings {
         DeliverySettings(

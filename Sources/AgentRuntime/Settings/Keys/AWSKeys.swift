@@ -50,7 +50,8 @@ struct AWSKeys: SettingKeys {
         about: """
             The profile of the shared AWS files whose credentials are used. "" is what the AWS command line does: the \
             keys in the environment, else the profile that $AWS_DEFAULT_PROFILE or $AWS_PROFILE names, else \
-            "default"; then what a container is given. Credentials themselves have no place in this file.
+            "default"; then what a container or an EC2 instance is given. Credentials themselves have no place in \
+            this file.
             """,
         risk: "Without working credentials nothing is sent and nothing is lost; agentctl status says so."
     )

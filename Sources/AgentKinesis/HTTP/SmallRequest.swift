@@ -3,9 +3,9 @@
 internal import AgentCore
 internal import CCurl
 
-/// A GET of something small from a service nearby, such as a metadata endpoint: never through a proxy, on a connection of
-/// its own, and no redirect is followed.
-struct SmallGet {
+/// A request for something small, such as credentials of a metadata endpoint: on a connection of its own, and no redirect
+/// is followed. Never through a proxy, unless ``isNearby`` is turned off.
+struct SmallRequest {
     /// Longer answers are faults.
     static let largestAnswer = 64 << 10
 
@@ -18,10 +18,22 @@ struct SmallGet {
         let reason: String
     }
 
+    enum Method {
+        case get
+        /// Without a body.
+        case put
+        case post(String)
+    }
+
     let url: String
+    var method = Method.get
     var headers: [(name: String, value: String)] = []
     /// From the start to the last byte.
     var timeout: Duration = .seconds(2)
+    /// Whether it is asked without a proxy, whatever the environment says.
+    var isNearby = true
+    /// Of certificate authorities; empty: the system's.
+    var caFile = ""
 
     /// Blocks for up to ``timeout``.
     func perform() throws(Fault) -> Answer {
@@ -31,10 +43,9 @@ struct SmallGet {
         defer { curl_easy_cleanup(handle) }
         let list = HeaderList(headers)
         let answer = ReceivedBytes()
-        let codes = [
+        var codes = [
             agent_curl_setopt_string(handle, CURLOPT_URL, url),
             agent_curl_setopt_string(handle, CURLOPT_PROTOCOLS_STR, "http,https"),
-            agent_curl_setopt_string(handle, CURLOPT_NOPROXY, "*"),
             agent_curl_setopt_string(handle, CURLOPT_USERAGENT, "agentd"),
             agent_curl_setopt_long(handle, CURLOPT_NOSIGNAL, 1),
             agent_curl_setopt_long(handle, CURLOPT_TIMEOUT_MS, Int(timeout.wholeMilliseconds)),
@@ -42,6 +53,18 @@ struct SmallGet {
             agent_curl_setopt_write(handle, CURLOPT_WRITEFUNCTION, receive),
             agent_curl_setopt_pointer(handle, CURLOPT_WRITEDATA, Unmanaged.passUnretained(answer).toOpaque()),
         ]
+        if isNearby { codes.append(agent_curl_setopt_string(handle, CURLOPT_NOPROXY, "*")) }
+        if !caFile.isEmpty {
+            codes.append(agent_curl_setopt_string(handle, CURLOPT_CAINFO, caFile))
+            codes.append(agent_curl_setopt_string(handle, CURLOPT_CAPATH, nil))
+        }
+        switch method {
+        case .get: break
+        case .put: codes.append(agent_curl_setopt_string(handle, CURLOPT_CUSTOMREQUEST, "PUT"))
+        case .post(let body):
+            codes.append(agent_curl_setopt_long(handle, CURLOPT_POST, 1))
+            codes.append(agent_curl_setopt_string(handle, CURLOPT_COPYPOSTFIELDS, body))
+        }
         let refused = codes.first { $0 != CURLE_OK }
         let result = refused ?? curl_easy_perform(handle)
         // The handle points at both until here.
@@ -69,7 +92,7 @@ private func receive(
 ) -> Int {
     guard let context else { return 0 }
     let answer = Unmanaged<ReceivedBytes>.fromOpaque(context).takeUnretainedValue()
-    if answer.bytes.count + size * count > SmallGet.largestAnswer {
+    if answer.bytes.count + size * count > SmallRequest.largestAnswer {
         answer.isTooLong = true
         return 0
     }
