@@ -98,12 +98,32 @@ public struct ControlArguments {
 
     /// A key that Kinesis takes, which counts its characters as Unicode scalars; empty: none.
     func partitionKey(_ name: String) throws(ControlError) -> String {
-        let text = try text(name)
+        try partitionKey(try text(name), name)
+    }
+
+    private func partitionKey(_ text: String, _ name: String) throws(ControlError) -> String {
         let limit = KinesisLimits.partitionKeyCharacters
         if text.utf8.count > limit, text.unicodeScalars.count > limit {
             throw wrong(name, "has more than \(limit) characters")
         }
         return text
+    }
+
+    /// Of each of `count` events one: a partition key, empty where it has none, and an explicit hash key likewise.
+    func keys(_ name: String, _ hashName: String, count: Int) throws(ControlError) -> [EventKey] {
+        var texts: [String] = []
+        for element in try elements(name) { texts.append(try partitionKey(try text(element, name), name)) }
+        var hashes: [String] = []
+        for element in try elements(hashName) {
+            let hash = try text(element, hashName)
+            guard hash.isEmpty || KinesisLimits.isHashKey(hash) else {
+                throw wrong(hashName, "must each be empty or a decimal number from 0 to 2^128-1", found: element)
+            }
+            hashes.append(hash)
+        }
+        if texts.count != count { throw wrong(name, "must be as many as the events") }
+        if hashes.count != count { throw wrong(hashName, "must be as many as the events") }
+        return zip(texts, hashes).map { EventKey(partitionKey: $0, explicitHashKey: $1) }
     }
 
     func stream(_ name: String) throws(ControlError) -> StreamReference {
@@ -124,13 +144,13 @@ public struct ControlArguments {
         return ids
     }
 
-    /// Each of them base64, and of a byte or more.
-    func payloads(_ name: String) throws(ControlError) -> [Payload] {
+    /// Each of them base64.
+    func payloads(_ name: String, mayBeEmpty: Bool) throws(ControlError) -> [Payload] {
         var payloads: [Payload] = []
         let most = ControlLimits.eventsPerRequest
         for element in try elements(name) {
             if payloads.count == most { throw wrong(name, "are more than \(most)") }
-            guard let data = Data(base64Encoded: try text(element, name)), !data.isEmpty else {
+            guard let data = Data(base64Encoded: try text(element, name)), mayBeEmpty || !data.isEmpty else {
                 throw wrong(name, "must each be base64 of a byte or more", found: element)
             }
             payloads.append(Payload([UInt8](data)))

@@ -105,6 +105,13 @@ enum ControlProtocol {
 extension ControlProtocol.Success: Encodable where Value: Encodable {}
 extension ControlProtocol.Success: Decodable where Value: Decodable {}
 
+/// Reads what ``controlJSON(_:pretty:)`` writes.
+public func controlValue<Value: Decodable>(_ type: Value.Type, of json: String) throws -> Value {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(type, from: Data(json.utf8))
+}
+
 /// The JSON that `agentctl --json` prints, with the names of the protocol, in a stable order. What a terminal would act
 /// on is written as escapes.
 ///

@@ -43,8 +43,6 @@ public struct QueueSettings: Sendable {
     var carryRows = 500
     /// Whether they are carried over without being asked to. Tests do it themselves.
     var carriesOver = true
-    /// It is a copy, made to look into.
-    var isCopy = false
     /// How often, a fifth of a second each, a commit tries a file that another program has locked.
     var lockAttempts = 15
     /// How long the disk may fail to give what is in the file before that counts as damage.

@@ -19,7 +19,8 @@ struct Agentctl: ParsableCommand {
         version: AgentVersion.current,
         subcommands: [
             StatusCommand.self, StreamsCommand.self, PeekCommand.self, SendCommand.self, PauseCommand.self,
-            ResumeCommand.self, FlushCommand.self, DeadLettersCommand.self, CheckConfigCommand.self,
+            ResumeCommand.self, FlushCommand.self, DeadLettersCommand.self, ExportCommand.self, ImportCommand.self,
+            VerifyCommand.self, CheckConfigCommand.self,
         ]
     )
 

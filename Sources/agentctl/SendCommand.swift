@@ -46,7 +46,7 @@ struct SendCommand: ParsableCommand {
                 for group in groups(events) {
                     let request = SendRequest(
                         stream: stream,
-                        partitionKey: partitionKey,
+                        keys: [EventKey(partitionKey: partitionKey)],
                         events: group,
                         isJSON: ndjson
                     )

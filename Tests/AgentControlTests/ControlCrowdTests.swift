@@ -160,7 +160,12 @@ import Testing
         }
         let client = try ControlClient(path: scratch.socket)
         let event = Payload([UInt8](repeating: 7, count: 10 << 20))
-        let request = SendRequest(stream: StreamReference(name: "a"), partitionKey: "", events: [event], isJSON: false)
+        let request = SendRequest(
+            stream: StreamReference(name: "a"),
+            keys: [EventKey(partitionKey: "")],
+            events: [event],
+            isJSON: false
+        )
         #expect(try client.ask(request).accepted == 1)
         #expect(partial.filter { $0.hasHungUp() }.count >= 4)
     }

@@ -131,7 +131,9 @@ import Testing
                 == line("peek", #"{"after":7,"limit":3,"max_bytes":4194304,"stream":"a@eu-west-1"}"#)
         )
         #expect(
-            try written(SendRequest(stream: stream, partitionKey: "k", events: [Payload("x")], isJSON: true))
+            try written(
+                SendRequest(stream: stream, keys: [EventKey(partitionKey: "k")], events: [Payload("x")], isJSON: true)
+            )
                 == line(
                     "send",
                     #"{"events_base64":["eA=="],"json":true,"partition_key":"k","stream":"a@eu-west-1"}"#
@@ -169,7 +171,12 @@ import Testing
         let stream = StreamReference(name: "clicks", region: "eu-west-1")
         let requests: [any ControlVerb] = [
             StatusRequest(), PeekRequest(stream: stream, after: 7, limit: 3, maxBytes: 99),
-            SendRequest(stream: stream, partitionKey: "ü\"\n", events: [Payload([0xff])], isJSON: false),
+            SendRequest(
+                stream: stream,
+                keys: [EventKey(partitionKey: "ü\"\n")],
+                events: [Payload([0xff])],
+                isJSON: false
+            ),
             FlushRequest(timeoutSeconds: 0.25), PauseRequest(stream), ResumeRequest(stream),
             DeadLetterQuery(stream: nil, after: 1, limit: 2), DeadLetterQuery(stream: stream, limit: 2),
             DeadLetterRequest(id: 5), RequeueRequest(.ids([1, 2]), dryRun: true),

@@ -26,7 +26,7 @@ import Testing
         #expect(try client.ask(PeekRequest(stream: clicks, limit: 5)) == events)
         let sent = SendRequest(
             stream: clicks,
-            partitionKey: "k",
+            keys: [EventKey(partitionKey: "k")],
             events: [Payload("1"), Payload([0xff])],
             isJSON: true
         )
@@ -47,7 +47,7 @@ import Testing
         let query = try #require(requests[6] as? DeadLetterQuery)
         let requeue = try #require(requests[8] as? RequeueRequest)
         #expect(peek.stream == clicks && peek.limit == 5 && peek.after == 0)
-        #expect(send.events == sent.events && send.partitionKey == "k" && send.isJSON)
+        #expect(send.events == sent.events && send.keys.map(\.partitionKey) == ["k"] && send.isJSON)
         #expect(flush.timeoutSeconds == 0.5)
         #expect(query.stream == nil && query.after == 3 && query.limit == 2)
         #expect(pause.stream == clicks)

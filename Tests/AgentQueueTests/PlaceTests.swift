@@ -97,7 +97,13 @@ struct PlaceTests {
             try writeFile(fixture.settings.path, [UInt8](repeating: 0xa5, count: 20_000))
             if isOld { try writeFile(fixture.settings.path + ".lock", []) }
             let copies = TemporaryFolder()
-            try EventQueue.openCopy(of: fixture.settings.path, in: copies.path).close()
+            let fault = #expect(throws: QueueError.self) {
+                try OfflineQueue(copying: fixture.settings.path, in: copies.path)
+            }
+            guard case .damaged? = fault else {
+                Issue.record("\(String(describing: fault))")
+                continue
+            }
             try fixture.reopen()
             #expect(fixture.recorder.notices.contains { if case .damaged = $0 { true } else { false } })
         }
@@ -142,14 +148,13 @@ struct PlaceTests {
             try fixture.append(fixture.events(1, to: fixture.destination()))
             #expect(other.names().contains("real.db-wal"))
             #expect(throws: QueueError.locked(path: "\(other.path)/real.db")) {
-                try EventQueue.openCopy(of: fixture.settings.path, in: folder.path)
+                try OfflineQueue(copying: fixture.settings.path, in: folder.path)
             }
         }
         #expect(folder.names() == ["queue.db"])
         let copies = TemporaryFolder()
-        let copy = try EventQueue.openCopy(of: "\(folder.path)/queue.db", in: copies.path)
-        #expect(copy.snapshot().totals.queuedEvents == 2)
-        copy.close()
+        let copy = try OfflineQueue(copying: "\(folder.path)/queue.db", in: copies.path)
+        #expect(try copy.streams().map(\.totals.queuedEvents) == [2])
         // Relative to where the link is; and in a circle.
         symlink("queue.db", "\(folder.path)/again.db")
         #expect(try QueuePlace.resolve("\(folder.path)/again.db") == "\(other.path)/real.db")

@@ -93,15 +93,15 @@ struct RestartTests {
         let (fixture, folder) = (try QueueFixture(), TemporaryFolder())
         try fixture.append(fixture.events(3, to: fixture.destination()))
         #expect(throws: QueueError.locked(path: fixture.settings.path)) {
-            try EventQueue.openCopy(of: fixture.settings.path, in: folder.path)
+            try OfflineQueue(copying: fixture.settings.path, in: folder.path)
         }
         let crashed = TemporaryFolder()
         let path = crashed.path + "/queue.db"
         for suffix in ["", "-wal"] { try copyFile(fixture.settings.path + suffix, path + suffix) }
         let bytes = try fileBytes(path + "-wal")
-        let copy = try EventQueue.openCopy(of: path, in: folder.path)
-        #expect(copy.snapshot().totals.queuedEvents == 3)
-        copy.close()
+        let copy = try OfflineQueue(copying: path, in: folder.path)
+        #expect(try copy.streams().map(\.totals.queuedEvents) == [3])
+        #expect(try copy.check().isSound)
         #expect(try fileBytes(path + "-wal") == bytes)
     }
 

@@ -13,10 +13,8 @@ extension Writer {
     /// Goes on with it after the work that waits.
     func planCarryingOver(afterMS delay: Int = 0) {
         guard settings.carriesOver, !carrying.isPlanned, !machine.isClosed, file != nil,
-            let first = ledger.carryOvers.first
+            !ledger.carryOvers.isEmpty
         else { return }
-        // Who looks at a copy of the queue has no copy of the damaged file.
-        guard !settings.isCopy || FileIdentity(asidePath(first)) != nil else { return }
         carrying.isPlanned = true
         queue.asyncAfter(deadline: .now() + .milliseconds(delay)) { [weak self] in
             guard let self else { return }

@@ -12,7 +12,7 @@ extension ControlService {
         } catch {
             return reply(.failure(ControlError(.noSuchStream, "\(error)")))
         }
-        // The reader checked the key, and that no event is empty.
+        // The reader checked the keys.
         for (number, event) in request.events.enumerated() where request.isJSON {
             do throws(JSONFault) {
                 try event.withUnsafeBytes { (text) throws(JSONFault) in try JSON.validate(text) }
@@ -20,15 +20,17 @@ extension ControlService {
                 return reply(.failure(ControlError(.refused, "Event \(number + 1) is not JSON: \(error).")))
             }
         }
-        let key = EventKey(partitionKey: request.partitionKey)
-        for (number, event) in request.events.enumerated()
-        where event.count + max(1, key.bytes) > target.maxRecordBytes {
-            let message =
-                "Event \(number + 1) and its key are \(event.count + key.bytes) bytes; \(request.stream) takes "
-                + "\(target.maxRecordBytes)."
-            return reply(.failure(ControlError(.refused, message)))
+        var events: [NewEvent] = []
+        for (number, event) in request.events.enumerated() {
+            let key = request.keys.count == 1 ? request.keys[0] : request.keys[number]
+            guard event.count + max(1, key.bytes) <= target.maxRecordBytes else {
+                let message =
+                    "Event \(number + 1) and its key are \(event.count + key.bytes) bytes; \(request.stream) takes "
+                    + "\(target.maxRecordBytes)."
+                return reply(.failure(ControlError(.refused, message)))
+            }
+            events.append(NewEvent(destination: target.id, key: key, data: event))
         }
-        let events = request.events.map { NewEvent(destination: target.id, key: key, data: $0) }
         store.append([sent.request(events, reply)])
     }
 }
