@@ -124,6 +124,7 @@ extension StatusReport.Totals {
 extension StatusReport.Stream {
     fileprivate func write(to writer: inout JSONWriter) {
         writer.object { writer in
+            writer.member("dead_letters", deadLetters)
             writer.member("delivered", delivered)
             writer.member("in_flight", inFlight)
             writer.name("last_error")
@@ -133,6 +134,7 @@ extension StatusReport.Stream {
             writer.member("oldest_age_seconds", oldestAgeSeconds)
             writer.member("queued_bytes", queuedBytes)
             writer.member("queued_events", queuedEvents)
+            writer.member("refused", refused)
             writer.member("region", region)
             writer.member("retries", retries)
             writer.member("state", state.rawValue)

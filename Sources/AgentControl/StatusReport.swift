@@ -64,6 +64,10 @@ public struct StatusReport: Sendable, Equatable, Codable {
         public var delivered = 0
         public var retries = 0
         public var throttled = 0
+        /// Dead letters that there are now.
+        public var deadLetters = 0
+        /// Events turned away.
+        public var refused = 0
         /// `key_order`, `throttling`, `workers`, …; `nil`: nothing holds it back but its own linger.
         @ExplicitNull public var limitedBy: String?
         @ExplicitNull public var lastError: Problem?

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import AgentControl
+internal import AgentCore
 internal import ArgumentParser
 internal import Glibc
 
@@ -9,6 +10,9 @@ struct StatusCommand: ParsableCommand {
         commandName: "status",
         abstract: "Show the queue, the totals, and how each stream fares."
     )
+
+    @Argument(help: "Only this stream: name or name@region.")
+    var stream: StreamReference?
 
     @Flag(help: "Print JSON; with --watch, one line a second.")
     var json = false
@@ -21,13 +25,29 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         if watch { return watchUntilInterrupted() }
         try control.withClient { client in
-            let report = try client.status()
+            let report = try chosen(try client.status())
             if json {
                 Console.print(try controlJSON(report, pretty: true))
             } else {
                 Console.print(StatusTable(report: report, terminal: .ofStdout()).lines)
             }
         }
+    }
+
+    private func keepChosen(_ report: inout StatusReport) {
+        guard let stream else { return }
+        report.streams.removeAll { !stream.matches(Destination(region: $0.region, stream: $0.name)) }
+    }
+
+    /// Of one stream alone, it has to be there.
+    private func chosen(_ report: StatusReport) throws -> StatusReport {
+        var report = report
+        keepChosen(&report)
+        if let stream, report.streams.isEmpty {
+            Console.say("agentctl: there is no stream \(stream). 'agentctl streams' lists them.")
+            throw ExitCode.failure
+        }
+        return report
     }
 
     /// An agentd that is not there is shown as such, and waited for: restarts are what one watches.
@@ -45,7 +65,8 @@ struct StatusCommand: ParsableCommand {
     private func draw() {
         let terminal = Terminal.ofStdout()
         do throws(ControlFailure) {
-            let report = try ControlClient(path: control.path).status(patience: .seconds(2))
+            var report = try ControlClient(path: control.path).status(patience: .seconds(2))
+            keepChosen(&report)
             if json {
                 if let line = try? controlJSON(report, pretty: false) { Console.print(line) }
             } else {

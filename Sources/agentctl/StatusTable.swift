@@ -10,6 +10,7 @@ struct StatusTable {
 
     var lines: [Styled] {
         var lines = agent + queue + totals
+        if report.streams.count > 1 { lines += summary }
         if !report.streams.isEmpty { lines += [Styled("")] + streams }
         return lines
     }
@@ -59,17 +60,28 @@ struct StatusTable {
         return flowing("totals  ", pieces.map { Styled($0) })
     }
 
+    /// How many streams fare how.
+    private var summary: [Styled] {
+        let pieces = StatusReport.StreamState.byTrouble.compactMap { state -> Styled? in
+            let count = report.streams.count { $0.state == state }
+            return count == 0 ? nil : Styled("\(Readable.count(count)) \(state.rawValue)", state.colour, on: terminal)
+        }
+        return flowing("streams ", pieces)
+    }
+
     private var streams: [Styled] {
         var table = Table([
             .init(heading: "STREAM", isName: true),
             .init(heading: "STATE"),
             .init(heading: "QUEUED", isNumber: true),
-            .init(heading: "SIZE", isNumber: true, expendable: 4),
-            .init(heading: "IN FLIGHT", isNumber: true, expendable: 6),
+            .init(heading: "SIZE", isNumber: true, expendable: 6),
+            .init(heading: "IN FLIGHT", isNumber: true, expendable: 8),
             .init(heading: "OLDEST", isNumber: true),
             .init(heading: "DELIVERED", isNumber: true, expendable: 2),
-            .init(heading: "RETRIES", isNumber: true, expendable: 3),
-            .init(heading: "THROTTLED", isNumber: true, expendable: 5),
+            .init(heading: "DEAD", isNumber: true, expendable: 3),
+            .init(heading: "REFUSED", isNumber: true, expendable: 4),
+            .init(heading: "RETRIES", isNumber: true, expendable: 5),
+            .init(heading: "THROTTLED", isNumber: true, expendable: 7),
             .init(heading: "LIMITED BY", expendable: 1),
         ])
         // What needs somebody comes first; otherwise as agentd orders them.
@@ -84,6 +96,8 @@ struct StatusTable {
                 .init(Readable.count(stream.inFlight)),
                 .init(stream.queuedEvents > 0 ? Readable.duration(stream.oldestAgeSeconds) : "-"),
                 .init(Readable.count(stream.delivered)),
+                .init(Readable.count(stream.deadLetters), stream.deadLetters > 0 ? .red : nil),
+                .init(Readable.count(stream.refused), stream.refused > 0 ? .yellow : nil),
                 .init(Readable.count(stream.retries)),
                 .init(Readable.count(stream.throttled)),
                 .init(stream.limitedBy ?? "-"),

@@ -27,12 +27,13 @@ import Testing
                 agentd 1.2.3  running  pid 4711  up 3d 4h
                 queue   [#####...............] 1.0 GiB of 4.0 GiB  12,345 events  oldest 2h 5m  3 dead letters
                 totals  accepted 1,234,567  delivered 1,222,219  dead-lettered 3  refused 7
+                streams 1 parked  1 ok
 
-                STREAM            STATE   QUEUED        SIZE  IN FLIGHT  OLDEST  DELIVERED  RETRIES  THROTTLED  LIMITED BY
-                orders@eu-west-1  parked  12,000  1023.9 MiB          0   2h 5m        219        0         40  -
+                STREAM            STATE   QUEUED        SIZE  IN FLIGHT  OLDEST  DELIVERED  DEAD  REFUSED  RETRIES  THROTTLED  LIMITED BY
+                orders@eu-west-1  parked  12,000  1023.9 MiB          0   2h 5m        219     3        7        0         40  -
                   ! ResourceNotFoundException: Stream orders under account 111122223333 not found. (2026-11-22T06:41:57Z)
                   > Create the stream, or take it out of agent.conf.
-                clicks@us-east-1  ok         345    68.3 KiB         50   750ms  1,222,000       12          0  key_order
+                clicks@us-east-1  ok         345    68.3 KiB         50   750ms  1,222,000     0        0       12          0  key_order
 
                 """
         )
@@ -50,6 +51,7 @@ import Testing
                         oldest 2h 5m  3 dead letters
                 totals  accepted 1,234,567  delivered 1,222,219  dead-lettered 3
                         refused 7
+                streams 1 parked  1 ok
 
                 STREAM            STATE   QUEUED  OLDEST  DELIVERED  LIMITED BY
                 orders@eu-west-1  parked  12,000   2h 5m        219  -

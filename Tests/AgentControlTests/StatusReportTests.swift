@@ -40,6 +40,8 @@ extension StatusReport {
         orders.oldestAgeSeconds = 7500
         orders.delivered = 219
         orders.throttled = 40
+        orders.deadLetters = 3
+        orders.refused = 7
         orders.lastError = Problem(
             code: "ResourceNotFoundException",
             message: "Stream orders under account 111122223333 not found.",
@@ -73,7 +75,7 @@ extension StatusReport {
             #expect(
                 Set(stream.keys) == [
                     "name", "region", "state", "queued_events", "queued_bytes", "in_flight", "oldest_age_seconds",
-                    "delivered", "retries", "throttled", "limited_by", "last_error",
+                    "delivered", "retries", "throttled", "dead_letters", "refused", "limited_by", "last_error",
                 ]
             )
         }

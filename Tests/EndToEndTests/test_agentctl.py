@@ -234,3 +234,20 @@ def test_streams(agent):
     done = agent.ctl("streams", "--json")
     assert done.returncode == 0 and [s["name"] for s in json.loads(done.stdout)] == ["events"]
     assert b"events" in agent.ctl("streams").stdout
+
+
+def test_status_of_one_stream_and_what_each_refused_and_buried(kinesis_local, start_agent):
+    kinesis_local.add_faults(POISON)
+    agent = start_agent(kinesis_local.endpoint, listed=("events", "others"))
+    poster = Poster(agent)
+    for data in (b"poison", b"healthy"):
+        assert poster.post("events", data).status == 202
+    wait_until(lambda: agent.stream()["dead_letters"] == 1, "a dead letter")
+    assert poster.post("others", b"fine").status == 202
+    both = agent.ctl("status").stdout.decode()
+    assert re.search(r"^streams .*\bok", both, re.M), both
+    one = json.loads(agent.ctl("status", "others", "--json").stdout)
+    assert [(s["name"], s["dead_letters"], s["refused"]) for s in one["streams"]] == [("others", 0, 0)]
+    assert b"others@" not in agent.ctl("status", "events@us-east-1").stdout
+    none = agent.ctl("status", "nowhere")
+    assert none.returncode == 1 and b"nowhere" in none.stderr and none.stdout == b""

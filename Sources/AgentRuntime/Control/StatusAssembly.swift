@@ -48,6 +48,8 @@ struct StatusAssembly {
         stream.queuedBytes = Int(counted.totals.queuedBytes)
         stream.oldestAgeSeconds = counted.oldestAge?.inSeconds ?? 0
         stream.delivered = Int(counted.totals.delivered)
+        stream.deadLetters = Int(counted.totals.deadEvents)
+        stream.refused = Int(counted.totals.refused)
     }
 
     var queue: StatusReport.Queue {
