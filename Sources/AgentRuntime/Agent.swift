@@ -141,6 +141,7 @@ final class Agent: Sendable {
     /// Serves until `stop` is opened, then stops in order.
     func run(until stop: Latch) async {
         if !stop.isOpen {
+            ProcessMemory.unmapCode()
             heartbeat.start()
             log.notice("ready", metadata: ["queued_events": "\(store.snapshot().totals.queuedEvents)"])
             await stop.wait()
