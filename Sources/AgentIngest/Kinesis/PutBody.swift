@@ -130,7 +130,8 @@ struct PutBody<View: AmazonView> {
         var records: [Record] = []
         var fault: Refusal?
         let room = View.decodedBytes(ofBody: body.block.count)
-        let block = [UInt8](unsafeUninitializedCapacity: room) { space, count in
+        // Not of none: an empty array has its storage in common with all others, and its count is written even so.
+        let block = [UInt8](unsafeUninitializedCapacity: max(room, 1)) { space, count in
             var decoded = DecodedBlobs(UnsafeMutableRawBufferPointer(space))
             do throws(Refusal) {
                 records = try read(&decoded)
