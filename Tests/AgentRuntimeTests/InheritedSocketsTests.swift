@@ -26,7 +26,9 @@ struct InheritedSocketsTests {
     }
 
     @Test func whatIsOfNoUseIsNamed() {
-        for (name, kind) in [("unknown", ActivatedSocket.Kind.unix), ("datagrams", .other), ("control", .other)] {
+        for (name, kind) in [
+            ("unknown", ActivatedSocket.Kind.unix), ("control", .internet), ("datagrams", .other), ("control", .other),
+        ] {
             let fault = #expect(throws: StartError.self) { try InheritedSockets([Self.socket(3, name, kind)]) }
             #expect(fault?.description.contains("'\(name)'") == true)
         }

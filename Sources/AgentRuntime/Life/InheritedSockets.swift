@@ -14,9 +14,14 @@ struct InheritedSockets: Sendable {
     init(_ sockets: [ActivatedSocket]) throws(StartError) {
         for socket in sockets {
             switch (socket.kind, Self.role(of: socket.name)) {
-            case (.internet, _):
+            case (.internet, "http"):
                 ingest.append(socket.descriptor)
                 hasHTTP = true
+            case (.internet, _):
+                throw StartError(
+                    "The service manager handed over a TCP socket named '\(socket.name)'. Set FileDescriptorName=http in "
+                        + "its socket unit."
+                )
             case (.unix, "ingest"):
                 ingest.append(socket.descriptor)
                 hasUnix = true
@@ -40,6 +45,7 @@ struct InheritedSockets: Sendable {
     /// Without `FileDescriptorName=`, a socket has the name of its unit.
     private static func role(of name: String) -> String {
         switch name {
+        case "agentd-http.socket": "http"
         case "agentd-ingest.socket": "ingest"
         case "agentd-control.socket": "control"
         default: name
